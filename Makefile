@@ -1,0 +1,60 @@
+# Everything a newcomer needs: `make run` and `make test`. Each target sets up what it needs by itself.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+# The first interpreter that is new enough; set PYTHON to choose another.
+PYTHON ?= $(firstword $(foreach candidate,python3 python3.14 python3.13 python3.12 python3.11 python,$(shell \
+	command -v $(candidate) >/dev/null 2>&1 && $(candidate) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& command -v $(candidate))))
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: help run test check bench faults lock format clean
+help:
+	@echo "make run     the whole pipeline on this machine, until Ctrl-C"
+	@echo "make test    the tests, on real servers that they start themselves"
+	@echo "make check   formatting, lint, types, import rules, deploy files"
+	@echo "make bench   the benchmarks, as ratios measured in one run"
+	@echo "make lock    resolve the newest versions and lock them with hashes"
+	@echo "make format  rewrite the sources in the one format"
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and was not found; install it or set PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "Setting up .venv from the lock file with $(PYTHON) (about a minute, once)"
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "$(PYTHON) cannot make virtual environments; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: $(READY)
+	@exec $(BIN)/alert-intake up --tethered
+
+test: $(READY)
+	@exec $(BIN)/python -m pytest tests/unit tests/integration tests/e2e
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m deploy.check
+
+bench: $(READY)
+	@exec $(BIN)/python -m tests.bench
+
+faults: $(READY)
+	@exec $(BIN)/python -m pytest tests/faults
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(READY)
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev $(LOCK_OPTIONS) --output-file requirements.lock
+	$(BIN)/python -m deploy.images.lock
+
+LOCK_OPTIONS = --upgrade --universal --generate-hashes --no-annotate --quiet --custom-compile-command "make lock"
+
+clean:
+	rm -rf .venv var build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

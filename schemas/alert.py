@@ -1,0 +1,109 @@
+"""The canonical alert: one set of names for what Ethoca and the resellers call by many.
+
+Two shapes. A `Message` is what one push says of one alert. An `Alert` is what all messages together have made of it: the
+row of the table `alerts`, whose columns are its attributes, with the facts that have no column of their own in `details`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+# Facts are canonical field name -> text. Money is a plain decimal ("125.40"), a time is UTC ISO 8601 with milliseconds
+# ("2026-11-20T17:11:05.000Z"), an id keeps every digit. A fact that is unknown is absent, never null or empty.
+Facts = dict[str, str]
+
+# Facts that are columns of `alerts`. `status` is kept apart: it is no fact of the network's but a state.
+COLUMNS = (
+    "issuer", "card_bin", "card_last4", "card_token", "amount", "currency", "transaction_at", "transaction_id",
+    "transaction_type", "arn", "auth_code", "merchant_id", "merchant_name", "merchant_descriptor", "merchant_order_id",
+    "mcc", "alerted_at",
+)  # fmt: skip
+
+# Facts that are kept in `details`. `type` is the sender's own word for the kind; `ethoca_merchant_id` is `ethocaMergantId`.
+DETAILS = (
+    "type", "status_code", "enrollment_id", "company_id", "card_expiration_date", "acquirer_bin", "rule_type", "rule_name",
+    "installment_number", "pricing_tier", "ethoca_merchant_id", "member_id", "partner_id", "partner_name", "client_name",
+    "caid", "initiated_by", "is_3d_secure", "alert_source", "reason_code", "chargeback_amount", "chargeback_currency",
+    "payment_type", "outcome",
+)  # fmt: skip
+
+FACTS = (*COLUMNS, *DETAILS)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A field that could not be read, or not wholly. `value` is cut to 100 characters, card numbers masked."""
+
+    field: str
+    value: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What one push says of one alert.
+
+    network            "ethoca", "verifi", ... lower case; "unknown" when the sender names none
+    provider_alert_id  the network's own alert id; with `network`, the identity
+    source             name of the source it came through
+    own_door           it came through the network's own door, not through a reseller
+    kind               "confirmed_fraud", "customer_dispute" or "other"; None when the message does not say
+    event              "alert.created" or "alert.resolved" where the format has events
+    sent_at            `updatedAt`, else the envelope's `timestamp`, as ISO text; None: only the time of receipt orders it
+    status             lower case ("open", "resolved", "not_found", ...); None when the message carries none
+    facts              every other field it carries
+    """
+
+    network: str
+    provider_alert_id: str
+    source: str
+    own_door: bool
+    kind: str | None
+    event: str | None
+    sent_at: str | None
+    status: str | None
+    facts: Facts
+    problems: tuple[Problem, ...] = ()
+    repaired: bool = False
+
+
+@dataclass(slots=True)
+class Alert:
+    """What is known of one alert. The attributes and `facts` are the columns of the table `alerts`; times are ISO text."""
+
+    id: str
+    network: str
+    provider_alert_id: str
+    source: str
+    kind: str
+    status: str
+    received_at: str
+    revision: int = 1
+    duplicates: int = 0
+    repaired: bool = False
+    facts: Facts = field(default_factory=dict)
+    card_network: str | None = None
+    respond_by: str | None = None
+    related: list[str] = field(default_factory=list)
+    enrichment: dict[str, Any] = field(default_factory=dict)
+    problems: list[dict[str, str]] = field(default_factory=list)
+    seen: list[str] = field(default_factory=list)
+    standing: dict[str, Any] = field(default_factory=dict)
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the columns of the table `alerts`, ready for JSON."""
+        row = {name: getattr(self, name) for name in ROW_ATTRIBUTES}
+        row.update({name: self.facts.get(name) for name in COLUMNS})
+        row["details"] = {name: self.facts[name] for name in DETAILS if name in self.facts}
+        return row
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> "Alert":
+        """Read a row of `alerts` given as JSON (`to_jsonb`): times as ISO text, money as text."""
+        facts = {name: str(row[name]) for name in COLUMNS if row.get(name) is not None}
+        return cls(facts=facts | row["details"], **{name: row[name] for name in ROW_ATTRIBUTES})
+
+
+ROW_ATTRIBUTES = (
+    "id", "network", "provider_alert_id", "source", "kind", "status", "received_at", "revision", "duplicates", "repaired",
+    "card_network", "respond_by", "related", "enrichment", "problems", "seen", "standing",
+)  # fmt: skip

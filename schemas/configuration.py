@@ -1,0 +1,172 @@
+"""The configuration file: one TOML file, named by ``ALERT_INTAKE_CONFIG``, read once and passed in."""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct, field
+
+from schemas.secret import ConfigurationError, Secret
+from schemas.sources import Source
+
+
+class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the file; an unknown key in it stops the start."""
+
+
+class Tls(Section, frozen=True):
+    """Certificate files of the door, PEM. All are read again when they change on disk; none needs a restart."""
+
+    certificate: str
+    key: str
+    client_ca: str
+    crl: str | None = None
+
+
+class Door(Section, frozen=True):
+    """Limits of the public listener. Times in seconds, sizes in bytes."""
+
+    max_body: int = 1024 * 1024
+    handshake_timeout: float = 5.0
+    connections_per_address: int = 256
+    failed_authentications_per_minute: int = 60
+    proxy: bool = False
+
+
+class Journal(Section, frozen=True):
+    """The journal and when the door refuses to fill it further. `max_memory_share` is a share of Redis's maxmemory."""
+
+    stream: str = "alert-intake:journal"
+    timeout: float = 1.0
+    max_memory_share: float = 0.7
+    max_entries: int | None = None
+
+
+class Sealing(Section, frozen=True):
+    """Keys. `keys`: base64 keys of 32 bytes, comma separated, the first seals, all open. `matching`: one such key.
+
+    The matching key makes fingerprints and card tokens; unlike the sealing keys it must never change.
+    """
+
+    keys: Secret
+    matching: Secret
+
+
+class Drain(Section, frozen=True):
+    """How the workshop takes entries: `batch` entries at most at once, entries idle for `stale_after` s are reclaimed."""
+
+    batch: int = 500
+    seconds: float = 5.0
+    stale_after: float = 15.0
+
+
+class Enrichment(Section, frozen=True):
+    """Local enrichment. `merchants`: a CSV table mapping descriptor, MID or member id to a merchant."""
+
+    merchants: str | None = None
+
+
+class Forwarding(Section, frozen=True):
+    """Deliveries to downstream services. Times in seconds.
+
+    `schedule` is the waiting time before the second, third, ... attempt; each is lengthened by up to `jitter` of itself.
+    After the last one the item is given up (and can be retried by hand).
+    """
+
+    timeout: float = 10.0
+    lease: float = 60.0
+    concurrency: int = 16
+    jitter: float = 0.2
+    schedule: tuple[float, ...] = (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 43200, 64800, 86400)
+    allow_http: bool = False
+    allow_private_addresses: bool = False
+
+
+class Retention(Section, frozen=True):
+    """How many days partitions are kept, counted from the end of their month."""
+
+    raw_bodies: int = 180
+    receipts: int = 400
+    revisions: int = 400
+    attempts: int = 90
+
+
+class Console(Section, frozen=True):
+    """The read API and the pages: who may look."""
+
+    token: Secret
+
+
+class Configuration(Section, frozen=True):
+    """The whole file."""
+
+    sources: tuple[Source, ...]
+    sealing: Sealing
+    tls: Tls | None = None
+    console: Console | None = None
+    door: Door = field(default_factory=Door)
+    journal: Journal = field(default_factory=Journal)
+    drain: Drain = field(default_factory=Drain)
+    enrichment: Enrichment = field(default_factory=Enrichment)
+    forwarding: Forwarding = field(default_factory=Forwarding)
+    retention: Retention = field(default_factory=Retention)
+
+    def __post_init__(self) -> None:
+        """Refuse two sources that would answer at one path."""
+        if not self.sources:
+            raise ValueError("at least one [[sources]] is needed")
+        paths = [path for source in self.sources for path in source.every_path]
+        doubled = sorted({path for path in paths if paths.count(path) > 1})
+        if doubled:
+            raise ValueError(f"two sources share the path {doubled[0]}")
+
+    def source(self, name: str) -> Source | None:
+        """Return the source of that name."""
+        return next((source for source in self.sources if source.name == name), None)
+
+
+def load_configuration(path: str | None = None) -> Configuration:
+    """Read the file at `path`, by default the one that ``ALERT_INTAKE_CONFIG`` names. Raises ConfigurationError.
+
+    Relative paths inside the file are relative to the file.
+    """
+    name = path or os.environ.get("ALERT_INTAKE_CONFIG", "")
+    if not name:
+        raise ConfigurationError(
+            "ALERT_INTAKE_CONFIG is not set: it names the configuration file (see README, Settings)"
+        )
+    file = Path(name)
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{name}: {error}") from error
+    try:
+        return msgspec.convert(anchor_files(document, file.resolve().parent), Configuration)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"{name}: {error}") from error
+
+
+def anchor_files(document: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Make every relative file name of the document absolute, seen from `folder`."""
+    files = {"file", "certificate", "key", "client_ca", "crl", "merchants"}
+
+    def anchored(key: str, value: Any, table: str) -> Any:  # noqa: ANN401 - a TOML value is of any type
+        if isinstance(value, dict):
+            return {inner: anchored(inner, item, key) for inner, item in value.items()}
+        if isinstance(value, list):
+            return [anchored(key, item, table) for item in value]
+        if key in files and isinstance(value, str) and (key != "certificate" or table == "tls"):
+            return str(folder / value)
+        return value
+
+    return {key: anchored(key, value, "") for key, value in document.items()}
+
+
+def require_address(name: str) -> str:
+    """Return the address in the environment variable `name` (JOURNAL_URL, BROKER_URL, DATABASE_URL)."""
+    value = os.environ.get(name, "")
+    if not value:
+        raise ConfigurationError(f"{name} is not set: it names the server to use (see README, Settings)")
+    return value

@@ -1,0 +1,58 @@
+"""An envelope: the raw bytes of a push and what only the door knows about them. The unit of the journal."""
+
+import time
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from schemas.keyring import Keyring
+
+Fields = dict[bytes, bytes]
+
+
+class Unreadable(Exception):
+    """A journal entry that is no envelope of ours. It will never become one: end it as a rejection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One push, as it came.
+
+    request_id   named in the answer (``X-Request-Id``), the door's log and the receipt; unique to one push
+    source       name of the configured source that sent it
+    received_at  milliseconds since the epoch, by the door's clock
+    body         the request body, untouched
+    """
+
+    source: str
+    body: bytes
+    request_id: str = field(default_factory=lambda: uuid4().hex)
+    received_at: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
+
+
+def binding(source: str, request_id: str) -> bytes:
+    """What a sealed body is bound to: it opens only under its own source and request id."""
+    return f"{source} {request_id}".encode()
+
+
+def seal_envelope(envelope: Envelope, keyring: Keyring) -> Fields:
+    """Turn an envelope into the fields of a journal entry, its body sealed."""
+    return {
+        b"v": b"1",
+        b"s": envelope.source.encode(),
+        b"r": envelope.request_id.encode(),
+        b"t": b"%d" % envelope.received_at,
+        b"b": keyring.seal(envelope.body, binding(envelope.source, envelope.request_id)),
+    }
+
+
+def open_envelope(fields: Fields, keyring: Keyring) -> Envelope:
+    """Turn the fields of a journal entry back into its envelope. Raises Unreadable, UnknownKey or Tampered."""
+    try:
+        if fields[b"v"] != b"1":
+            raise Unreadable(f"envelope version {fields[b'v']!r} is not known here")
+        source, request_id = fields[b"s"].decode(), fields[b"r"].decode()
+        received_at = int(fields[b"t"])
+        sealed = fields[b"b"]
+    except (KeyError, ValueError) as error:
+        raise Unreadable("not an envelope") from error
+    return Envelope(source, keyring.unseal(sealed, binding(source, request_id)), request_id, received_at)

@@ -1,0 +1,1 @@
+"""Tests, laid out by their distance from the code."""

@@ -1,0 +1,1 @@
+"""The whole stack from outside; imports nothing of ours."""

@@ -1,0 +1,1 @@
+"""Parts of ours against real servers."""
