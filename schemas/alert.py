@@ -1,11 +1,14 @@
-"""The canonical alert: one set of names for what Ethoca and the resellers call by many.
+"""The canonical alert: one set of names for what Ethoca and the resellers call by many names.
 
-Two shapes. A `Message` is what one push says of one alert. An `Alert` is what all messages together have made of it: the
+Two shapes. A `Message` is what one push says of one alert. An `Alert` is what all messages together have made of it: a
 row of the table `alerts`, whose columns are its attributes, with the facts that have no column of their own in `details`.
 """
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 # Facts are canonical field name -> text. Money is a plain decimal ("125.40"), a time is UTC ISO 8601 with milliseconds
 # ("2026-11-20T17:11:05.000Z"), an id keeps every digit. A fact that is unknown is absent, never null or empty.
@@ -18,7 +21,7 @@ COLUMNS = (
     "mcc", "alerted_at",
 )  # fmt: skip
 
-# Facts that are kept in `details`. `type` is the sender's own word for the kind; `ethoca_merchant_id` is `ethocaMergantId`.
+# Facts that are kept in `details`. `type` is the sender's own word for the kind.
 DETAILS = (
     "type", "status_code", "enrollment_id", "company_id", "card_expiration_date", "acquirer_bin", "rule_type", "rule_name",
     "installment_number", "pricing_tier", "ethoca_merchant_id", "member_id", "partner_id", "partner_name", "client_name",
@@ -68,7 +71,7 @@ class Message:
 
 @dataclass(slots=True)
 class Alert:
-    """What is known of one alert. The attributes and `facts` are the columns of the table `alerts`; times are ISO text."""
+    """What is known of one alert: the attributes and `facts` are columns of the table `alerts`; times are ISO text."""
 
     id: str
     network: str
@@ -98,9 +101,29 @@ class Alert:
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> "Alert":
-        """Read a row of `alerts` given as JSON (`to_jsonb`): times as ISO text, money as text."""
-        facts = {name: str(row[name]) for name in COLUMNS if row.get(name) is not None}
-        return cls(facts=facts | row["details"], **{name: row[name] for name in ROW_ATTRIBUTES})
+        """Read a row of `alerts`, be it as psycopg returns it or as `to_row` made it (the snapshot of an event)."""
+        facts = {name: str(plain(row[name])) for name in COLUMNS if row.get(name) is not None}
+        return cls(facts=facts | row["details"], **{name: plain(row[name]) for name in ROW_ATTRIBUTES})
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - a column is of any type
+    """Turn what psycopg returns into what JSON can say: times to UTC ISO 8601 milliseconds, decimals and ids to text."""
+    match value:
+        case datetime():
+            return iso_time(value)
+        case Decimal():
+            return format(value, "f")
+        case UUID():
+            return str(value)
+        case list():
+            return [plain(item) for item in value]
+        case _:
+            return value
+
+
+def iso_time(moment: datetime) -> str:
+    """Return an aware datetime as UTC ISO 8601 with milliseconds and Z: the form of every time in facts and rows."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 ROW_ATTRIBUTES = (

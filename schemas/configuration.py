@@ -55,7 +55,7 @@ class Sealing(Section, frozen=True):
 
 
 class Drain(Section, frozen=True):
-    """How the workshop takes entries: `batch` entries at most at once, entries idle for `stale_after` s are reclaimed."""
+    """How entries are taken: `batch` at most at once; those idle for `stale_after` seconds are taken over from others."""
 
     batch: int = 500
     seconds: float = 5.0
@@ -71,7 +71,7 @@ class Enrichment(Section, frozen=True):
 class Forwarding(Section, frozen=True):
     """Deliveries to downstream services. Times in seconds.
 
-    `schedule` is the waiting time before the second, third, ... attempt; each is lengthened by up to `jitter` of itself.
+    `schedule` is the waiting time before the second, third, ... attempt, each lengthened by up to `jitter` of itself.
     After the last one the item is given up (and can be retried by hand).
     """
 

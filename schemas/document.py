@@ -1,4 +1,4 @@
-"""Read a body as JSON, strictly and within bounds, and find the alerts in it. The one reading that door and workers share."""
+"""Read a body as JSON, strictly and within bounds, and find the alerts in it: the reading that door and workers share."""
 
 import json
 import re

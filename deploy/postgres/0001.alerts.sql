@@ -53,9 +53,11 @@ CREATE INDEX alerts_merchant ON alerts (merchant_id, received_at);
 CREATE INDEX alerts_provider_alert_id ON alerts (provider_alert_id);
 
 -- One incarnation of the journal is one life of its stream: entry ids may recur in the next. `added` is the highest
--- count of entries ever read off it, so that the books can say how many a lost journal took with it.
+-- count of entries ever read off it, so that the books can say how many a lost journal took with it; `base` is what
+-- Redis had counted before this account was opened (0 for a new stream): the account is of `added - base` entries.
 CREATE TABLE journals (
     incarnation   uuid PRIMARY KEY,
+    base          bigint NOT NULL DEFAULT 0,
     added         bigint NOT NULL DEFAULT 0,
     first_seen_at timestamptz NOT NULL DEFAULT now(),
     last_seen_at  timestamptz NOT NULL DEFAULT now()

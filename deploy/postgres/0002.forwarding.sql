@@ -32,8 +32,8 @@ CREATE TABLE outbox (
     alert_id        uuid NOT NULL,
     state           text NOT NULL DEFAULT 'due' CHECK (state IN ('due', 'delivered', 'given_up')),
     attempts        integer NOT NULL DEFAULT 0,
+    -- While an item is leased it is due again only when the lease ends: a sender that dies loses nothing.
     due_at          timestamptz NOT NULL DEFAULT now(),
-    leased_until    timestamptz,
     lease           uuid,
     created_at      timestamptz NOT NULL DEFAULT now(),
     ended_at        timestamptz
