@@ -1,0 +1,44 @@
+"""Write the lock file of each image: its extra only, in the very versions that requirements.lock names.
+
+The ingress image must carry no worker library, so it cannot install from the lock of the whole. Run by ``make lock``.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Image -> the extra of pyproject.toml that it installs.
+IMAGES = {"ingress": "ingress", "workers": "workers", "console": "console"}
+
+OPTIONS = ("--universal", "--generate-hashes", "--no-annotate", "--quiet", "--custom-compile-command", "make lock")
+
+
+def lock_file(image: str) -> Path:
+    """Return where the lock file of `image` stands, relative to the root of the repository."""
+    return Path("deploy", "images", f"{image}.lock")
+
+
+def write_lock(image: str, extra: str) -> None:
+    """Resolve base dependencies and `extra` within requirements.lock. Raises CalledProcessError when they disagree."""
+    target = lock_file(image)
+    # What an older resolution chose must not weigh on this one.
+    (ROOT / target).unlink(missing_ok=True)
+    uv = Path(sys.executable).with_name("uv")
+    command = (
+        *(str(uv), "pip", "compile", "pyproject.toml", "--extra", extra),
+        *("--constraint", "requirements.lock", *OPTIONS, "--output-file", str(target)),
+    )
+    # uv prints the whole resolution as well as writing it.
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def main() -> None:
+    """Write all of them."""
+    for image, extra in IMAGES.items():
+        write_lock(image, extra)
+
+
+if __name__ == "__main__":
+    main()
