@@ -1,0 +1,42 @@
+"""The Celery application: three kinds of task, each only a tick that says "look". Nothing of an alert travels in them.
+
+Start pools by kind of work: `celery -A workers.app worker -Q drain` (prefork) and `-Q forward -P threads`.
+"""
+
+from celery import Celery
+from kombu import Queue
+
+from schemas.configuration import require_address
+from workers.logs import configure_logs
+from workers.metronome import SCHEDULE, Metronome
+
+configure_logs()
+
+app = Celery("alert-intake", broker=require_address("BROKER_URL"), include=["workers.tasks"])
+app.conf.update(
+    task_queues=[Queue("drain"), Queue("forward")],
+    task_default_queue="forward",
+    task_routes={"workers.drain": {"queue": "drain"}},
+    beat_schedule=SCHEDULE,
+    beat_scheduler="workers.metronome:GuardedScheduler",
+    beat_max_loop_interval=1,
+    task_ignore_result=True,
+    task_serializer="json",
+    accept_content=["json"],
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_transport_options={
+        "socket_timeout": 5,
+        "socket_connect_timeout": 2,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+        "visibility_timeout": 300,
+        "retry_on_timeout": False,
+    },
+    broker_heartbeat=0,
+    enable_utc=True,
+)
+app.steps["worker"].add(Metronome)

@@ -1,0 +1,1 @@
+"""From the database to the services downstream: lease what is due, sign, send, record."""

@@ -1,0 +1,64 @@
+"""The retry policy: what an answer means, and when the next attempt is due. Values only.
+
+answer                                    meaning
+2xx                                       done
+408, 425, 429, 5xx, no answer at all      again, by the schedule; `Retry-After` is honoured
+410                                       the receiver is gone: pause the subscription, keep the item due
+3xx (redirects are not followed), 4xx     final: repeating the same request would get the same answer
+"""
+
+import random
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Literal
+
+from schemas.configuration import Forwarding
+
+Verdict = Literal["done", "again", "pause", "final"]
+
+AGAIN = frozenset({408, 425, 429})
+LONGEST_WAIT = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How one attempt went. `status` is None when there was no HTTP answer; `error` then says why, without the URL."""
+
+    status: int | None
+    milliseconds: float
+    error: str | None = None
+    retry_after: str | None = None
+
+
+def judge_answer(status: int | None) -> Verdict:
+    """Say what an answer means for the item."""
+    if status is None or status in AGAIN or status >= 500:
+        return "again"
+    if 200 <= status < 300:
+        return "done"
+    return "pause" if status == 410 else "final"
+
+
+def next_wait(attempts: int, answer: Answer, settings: Forwarding) -> float | None:
+    """Return the seconds until the next attempt after `attempts` of them, or None when the schedule is used up."""
+    if attempts > len(settings.schedule):
+        return None
+    wait = settings.schedule[attempts - 1]
+    asked = seconds_asked(answer.retry_after)
+    jitter = 1 + settings.jitter * random.random()  # noqa: S311 - spreads load, guards nothing
+    return max(wait * jitter, asked)
+
+
+def seconds_asked(retry_after: str | None) -> float:
+    """Read a `Retry-After` header (RFC 9110, 10.2.3): seconds or a date; at most a day, 0 when absent or unreadable."""
+    if not retry_after:
+        return 0.0
+    if retry_after.strip().isascii() and retry_after.strip().isdigit():
+        return min(float(retry_after[:10]), LONGEST_WAIT)
+    try:
+        until = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return 0.0
+    aware = until if until.tzinfo else until.replace(tzinfo=UTC)
+    return min(max((aware - datetime.now(UTC)).total_seconds(), 0.0), LONGEST_WAIT)

@@ -1,0 +1,1 @@
+"""From the journal to the database: consume, validate, dedupe, enrich, store, settle."""

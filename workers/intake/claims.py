@@ -1,0 +1,69 @@
+"""Claims: what a batch takes hold of before it decides anything: its receipts, and the identities of its alerts."""
+
+from collections.abc import Sequence
+
+from psycopg import sql
+from uuid_utils.compat import uuid7
+
+from schemas.alert import COLUMNS, ROW_ATTRIBUTES, Alert
+from workers.connections import Database
+from workers.intake.outcomes import Identity, Report
+from workers.intake.rows import LATEST, entry_row, insert_rows, origin_row, to_json
+
+ALERT_COLUMNS = (*ROW_ATTRIBUTES, *COLUMNS, "details")
+
+
+def admit_entries(database: Database, incarnation: str, reports: Sequence[Report]) -> list[Report]:
+    """Insert the receipts of a batch; return the reports of those entries that had none yet."""
+    rows = [entry_row(report.entry, incarnation) | origin_row(report) for report in reports]
+    inserted = insert_rows(
+        database,
+        "receipts",
+        ("entered_at", "sequence", "incarnation", "request_id", "source", "received_at"),
+        rows,
+        sql.SQL(
+            " ON CONFLICT DO NOTHING RETURNING (extract(epoch FROM entered_at) * 1000)::bigint AS entered_at, sequence"
+        ),
+    )
+    admitted = {(row["entered_at"], row["sequence"]) for row in inserted.fetchall()}
+    return [report for report in reports if (min(report.entry.entered_at, LATEST), report.entry.sequence) in admitted]
+
+
+def claim_identities(
+    database: Database, identities: Sequence[Identity]
+) -> tuple[dict[Identity, str], dict[Identity, Alert]]:
+    """Claim the sorted identities against every other drain. Return ids for the new ones, the alerts of the others."""
+    if not identities:
+        return {}, {}
+    fresh = {identity: str(uuid7()) for identity in identities}
+    rows = [
+        {"network": network, "provider_alert_id": provider_alert_id, "alert_id": alert_id}
+        for (network, provider_alert_id), alert_id in fresh.items()
+    ]
+    inserted = insert_rows(
+        database,
+        "identities",
+        ("network", "provider_alert_id", "alert_id"),
+        rows,
+        sql.SQL(" ON CONFLICT DO NOTHING RETURNING network, provider_alert_id"),
+    ).fetchall()
+    claimed = {
+        identity: fresh[identity] for row in inserted for identity in [(row["network"], row["provider_alert_id"])]
+    }
+    others = [row for row in rows if (row["network"], row["provider_alert_id"]) not in claimed]
+    if not others:
+        return claimed, {}
+    ids = database.execute(
+        """SELECT i.alert_id FROM identities i
+           JOIN json_populate_recordset(NULL::identities, %s::json) w USING (network, provider_alert_id)
+           ORDER BY i.network, i.provider_alert_id FOR UPDATE OF i""",
+        [to_json(others)],
+    ).fetchall()
+    # A second statement, since it must see what the holders of the locks have just committed.
+    found = database.execute(SELECT_ALERTS, [[row["alert_id"] for row in ids]]).fetchall()
+    return claimed, {(row["network"], row["provider_alert_id"]): Alert.from_row(row) for row in found}
+
+
+SELECT_ALERTS = sql.SQL("SELECT {names} FROM alerts WHERE id = ANY(%s)").format(
+    names=sql.SQL(", ").join(map(sql.Identifier, ALERT_COLUMNS))
+)

@@ -1,0 +1,182 @@
+"""Dedupe: decide how each message ends, from the messages of a batch and what Postgres already knows. Pure.
+
+The rules, for one alert (DESIGN, "Endings"):
+- duplicate: this content came before, ever, from this source
+- order: a source's messages are ordered by the time they carry, else by receipt; a resolution comes after a creation
+  of the same moment. A message that is older than the latest is superseded: it may fill empty fields, nothing else
+- facts: what the network's own door said is not overridden by a reseller
+- status: only a message that carries one changes it; a reseller's outranks the network's own door
+- nothing that is missing ever erases
+"""
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from uuid_utils.compat import uuid7
+
+from schemas.alert import Alert, Message, content_of, iso_time
+from schemas.keyring import Keyring
+from schemas.vocabulary import CLOSED_STATUSES
+from workers.intake.outcomes import Decisions, Ending, EndingName, Event, Identity, Rejection, Report, Revision
+
+MAX_PROBLEMS = 50
+
+
+def identities_of(reports: Sequence[Report]) -> list[Identity]:
+    """Return the identities that a batch speaks of, once each, in the order in which they have to be locked."""
+    messages = (item for report in reports for item in report.items if isinstance(item, Message))
+    return sorted({(message.network, message.provider_alert_id) for message in messages})
+
+
+def decide_endings(
+    reports: Sequence[Report], known: Mapping[Identity, Alert], claimed: Mapping[Identity, str], keyring: Keyring
+) -> Decisions:
+    """Give every alert of every report its one ending, in the order of the journal.
+
+    known     the alerts that Postgres has
+    claimed   ids for the identities that are new to Postgres
+    """
+    decisions = Decisions()
+    alerts = dict(known)
+    for report in reports:
+        for item, found in enumerate(report.items):
+            if isinstance(found, Rejection):
+                rejection_id = str(uuid7())
+                decisions.rejections.append((rejection_id, report, item, found))
+                decisions.endings.append(Ending(report.entry, item, "rejected", rejection_id=rejection_id))
+                continue
+            identity = (found.network, found.provider_alert_id)
+            alert = alerts.get(identity)
+            if alert is None:
+                alert = alerts[identity] = store_alert(found, report, claimed[identity], decisions, keyring)
+                ending: EndingName = "stored"
+            else:
+                ending = revise_alert(alert, found, report, decisions, keyring)
+                if alert.id not in decisions.stored:
+                    decisions.changed[alert.id] = alert
+            decisions.endings.append(Ending(report.entry, item, ending, alert.id))
+    return decisions
+
+
+def store_alert(message: Message, report: Report, alert_id: str, decisions: Decisions, keyring: Keyring) -> Alert:
+    """Make the alert of which this is the first message."""
+    alert = Alert(
+        id=alert_id,
+        network=message.network,
+        provider_alert_id=message.provider_alert_id,
+        source=message.source,
+        kind=message.kind or "other",
+        status="open",
+        received_at=received_at(report),
+        seen=[fingerprint(message, keyring)],
+        standing={"as_of": {}, "own": [], "status_from": None, "kind_from": None},
+    )
+    apply_message(alert, message, moment_of(message, report), newer=True)
+    decisions.stored[alert.id] = alert
+    decisions.events.append(Event("alert.created", deepcopy(alert)))
+    if alert.status in CLOSED_STATUSES:
+        decisions.events.append(Event("alert.resolved", deepcopy(alert)))
+    return alert
+
+
+def revise_alert(alert: Alert, message: Message, report: Report, decisions: Decisions, keyring: Keyring) -> EndingName:
+    """Let one more message change the alert as far as the rules allow, and say how the message ended."""
+    mark = fingerprint(message, keyring)
+    if mark in alert.seen:
+        alert.duplicates += 1
+        return "duplicate"
+    alert.seen.append(mark)
+    moment = moment_of(message, report)
+    as_of = alert.standing["as_of"].get(message.source)
+    newer = as_of is None or moment >= as_of
+    if as_of is not None and as_of[1] and message.event == "alert.created" and message.sent_at is None:
+        newer = False
+    was_closed = alert.status in CLOSED_STATUSES
+    changes = apply_message(alert, message, moment, newer=newer)
+    if changes:
+        alert.revision += 1
+        request_id = report.envelope.request_id if report.envelope else ""
+        decisions.revisions.append(Revision(alert.id, alert.revision, message.source, request_id, changes))
+        resolved = alert.status in CLOSED_STATUSES and not was_closed
+        decisions.events.append(Event("alert.resolved" if resolved else "alert.updated", deepcopy(alert)))
+    return "updated" if newer else "superseded"
+
+
+def apply_message(alert: Alert, message: Message, moment: list[Any], *, newer: bool) -> dict[str, list[Any]]:
+    """Merge a message into the alert. Return what changed: field -> [before, after]."""
+    standing = alert.standing
+    own = set(standing["own"])
+    changes: dict[str, list[Any]] = {}
+    for name, value in message.facts.items():
+        before = alert.facts.get(name)
+        allowed = newer or name not in own if message.own_door else name not in own and (newer or before is None)
+        if not allowed:
+            continue
+        if message.own_door:
+            own.add(name)
+        if before != value:
+            alert.facts[name] = value
+            changes[name] = [before, value]
+    standing["own"] = sorted(own)
+    if newer:
+        standing["as_of"][message.source] = moment
+    apply_status(alert, message, changes, newer=newer)
+    apply_kind(alert, message, changes, newer=newer)
+    if message.repaired and not alert.repaired:
+        alert.repaired = True
+        changes["repaired"] = [False, True]
+    for problem in message.problems:
+        listed = asdict(problem)
+        if listed not in alert.problems and len(alert.problems) < MAX_PROBLEMS:
+            alert.problems.append(listed)
+    return changes
+
+
+def apply_status(alert: Alert, message: Message, changes: dict[str, list[Any]], *, newer: bool) -> None:
+    """A status is taken only from a message that carries one; a reseller's outranks the network's own door."""
+    if message.status is None:
+        return
+    said_by = alert.standing["status_from"]
+    if message.own_door:
+        allowed = said_by != "reseller" and (newer or said_by is None)
+    else:
+        allowed = newer or said_by != "reseller"
+    if not allowed:
+        return
+    alert.standing["status_from"] = "own" if message.own_door else "reseller"
+    if alert.status != message.status:
+        changes["status"] = [alert.status, message.status]
+        alert.status = message.status
+
+
+def apply_kind(alert: Alert, message: Message, changes: dict[str, list[Any]], *, newer: bool) -> None:
+    """The kind is a fact: the network's own door outranks a reseller."""
+    if message.kind is None:
+        return
+    said_by = alert.standing["kind_from"]
+    allowed = newer or said_by != "own" if message.own_door else said_by != "own" and (newer or said_by is None)
+    if not allowed:
+        return
+    alert.standing["kind_from"] = "own" if message.own_door else "reseller"
+    if alert.kind != message.kind:
+        changes["kind"] = [alert.kind, message.kind]
+        alert.kind = message.kind
+
+
+def moment_of(message: Message, report: Report) -> list[Any]:
+    """Where a message stands among those of its source: [time, 1 for a resolution], a list since it is kept as JSON."""
+    return [message.sent_at or received_at(report), int(message.event == "alert.resolved")]
+
+
+def received_at(report: Report) -> str:
+    """When the door received the push, as ISO text."""
+    milliseconds = report.envelope.received_at if report.envelope else report.entry.entered_at
+    return iso_time(datetime.fromtimestamp(milliseconds / 1000, UTC))
+
+
+def fingerprint(message: Message, keyring: Keyring) -> str:
+    """Tell this content of this source apart from all others, without keeping it."""
+    return keyring.fingerprint(message.source.encode() + b"\0" + content_of(message)).hex()

@@ -1,0 +1,90 @@
+"""The life of a journal: a random id kept beside the stream, and the account that Postgres keeps of it.
+
+Entry ids may recur when a journal comes back empty or its clock jumps, so receipts name the incarnation too. A new one
+begins when the id is gone (the Redis was emptied) or when the stream counts fewer entries than were already seen.
+"""
+
+from collections.abc import Callable
+from typing import Any, cast
+from uuid import uuid4
+
+import redis
+import structlog
+
+from schemas.journal import GROUP
+from workers.connections import Database
+
+log = structlog.get_logger()
+
+
+class JournalReplaced(Exception):
+    """The journal is not the one that was opened: open it anew. Entries taken meanwhile are not lost."""
+
+
+def open_journal(client: redis.Redis, database: Database, stream: str) -> str:
+    """Make sure that group and incarnation exist; return the incarnation. Raises redis.RedisError or psycopg.Error.
+
+    The group is made from entry 0: whatever is in the stream is handed out (again), and receipts make that harmless.
+    """
+    try:
+        client.xgroup_create(stream, GROUP, id="0", mkstream=True)
+        log.warning("journal_group_created", stream=stream, group=GROUP)
+    except redis.ResponseError as error:
+        if "BUSYGROUP" not in str(error):
+            raise
+    key = incarnation_key(stream)
+    client.set(key, str(uuid4()), nx=True)
+    incarnation, added, entries = read_counters(client, stream)
+    row = database.execute("SELECT base, added FROM journals WHERE incarnation = %s", [incarnation]).fetchone()
+    if row is not None and added < row["added"]:
+        log.error("journal_went_backwards", stream=stream, incarnation=incarnation, added=added, seen=row["added"])
+        client.transaction(renew_incarnation(key, incarnation), key)
+        incarnation, added, entries = read_counters(client, stream)
+    database.execute(
+        "INSERT INTO journals (incarnation, base, added) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+        [incarnation, added - entries, added],
+    )
+    return incarnation
+
+
+def renew_incarnation(key: str, expected: str) -> Callable[[Any], None]:
+    """Return a Redis transaction that begins a new incarnation, unless another drain already has."""
+
+    def renew(pipeline: Any) -> None:  # noqa: ANN401 - redis-py's pipeline is typed for sync and async alike
+        current = pipeline.get(key)
+        pipeline.multi()
+        if current is None or current.decode() == expected:
+            pipeline.set(key, str(uuid4()))
+
+    return renew
+
+
+def note_added(client: redis.Redis, database: Database, stream: str, incarnation: str) -> None:
+    """Keep the highest count of entries seen: it says how many a lost journal took with it."""
+    current, added, _entries = read_counters(client, stream)
+    if current == incarnation:
+        database.execute(
+            "UPDATE journals SET added = greatest(added, %s), last_seen_at = now() WHERE incarnation = %s",
+            [added, incarnation],
+        )
+
+
+def read_counters(client: redis.Redis, stream: str) -> tuple[str, int, int]:
+    """Return the incarnation, how many entries were ever added, and how many are there now; read at one moment.
+
+    Raises JournalReplaced when there is no stream.
+    """
+    pipeline = client.pipeline(transaction=True)
+    pipeline.get(incarnation_key(stream))
+    pipeline.xinfo_stream(stream)
+    try:
+        incarnation, stream_facts = pipeline.execute()
+    except redis.ResponseError as error:
+        raise JournalReplaced(str(error)) from error
+    facts = cast("dict[str, Any]", stream_facts)
+    return (incarnation or b"").decode(), int(facts["entries-added"]), int(facts["length"])
+
+
+def incarnation_key(stream: str) -> str:
+    """The Redis key that holds the incarnation of a stream."""
+    return f"{stream}:incarnation"

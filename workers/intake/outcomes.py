@@ -1,0 +1,93 @@
+"""What can become of an entry: the values that the stations of the pipeline pass on to each other."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from schemas.alert import Alert, Message
+from schemas.envelope import Envelope, Fields
+
+EndingName = Literal["stored", "updated", "duplicate", "superseded", "rejected"]
+Identity = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of the journal. `deliveries` counts how often it was handed to a drain, this time included."""
+
+    entry_id: bytes
+    fields: Fields
+    deliveries: int = 1
+
+    @property
+    def entered_at(self) -> int:
+        """Milliseconds since the epoch by Redis's clock: the first half of the entry id."""
+        return int(self.entry_id.partition(b"-")[0])
+
+    @property
+    def sequence(self) -> int:
+        """The second half of the entry id: a counter within the millisecond."""
+        return int(self.entry_id.partition(b"-")[2])
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """An alert that ends without being one. `body` is what was pushed, or the one item of a list."""
+
+    reason: Literal["unreadable", "no_alert_id", "unknown_source", "unsealable", "poisoned", "unstorable"]
+    why: str
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What validation found in an entry: for each of its alerts a message or a rejection. Never empty."""
+
+    entry: Entry
+    envelope: Envelope | None
+    items: tuple[Message | Rejection, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How one alert of an entry ended."""
+
+    entry: Entry
+    item: int
+    ending: EndingName
+    alert_id: str | None = None
+    rejection_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """What one message changed in its alert: field -> [before, after]."""
+
+    alert_id: str
+    revision: int
+    source: str
+    request_id: str
+    changes: dict[str, list[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that downstream services are told, with the alert as it stood then."""
+
+    type: str
+    alert: Alert
+
+
+@dataclass(slots=True)
+class Decisions:
+    """All that one batch will write. Made without a socket, written in one transaction."""
+
+    stored: dict[str, Alert] = field(default_factory=dict)
+    changed: dict[str, Alert] = field(default_factory=dict)
+    endings: list[Ending] = field(default_factory=list)
+    revisions: list[Revision] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    rejections: list[tuple[str, Report, int, Rejection]] = field(default_factory=list)
+
+    def every_alert(self) -> list[Alert]:
+        """Every alert that will be written or told, in each of its versions."""
+        return [*self.stored.values(), *self.changed.values(), *(event.alert for event in self.events)]

@@ -1,0 +1,131 @@
+"""Store: all rows of a batch, in the transaction that its receipts opened."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+import psycopg
+from psycopg import sql
+
+from schemas.alert import iso_time
+from schemas.keyring import Keyring
+from schemas.subscription import rejection_binding
+from workers.connections import Database
+from workers.intake.claims import ALERT_COLUMNS
+from workers.intake.outcomes import Decisions, Report
+from workers.intake.rows import entry_row, hexed, insert_rows, origin_row, to_json
+
+CONFLICT_ATTEMPTS = 5
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+def retried_on_conflict(commit: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Repeat a transaction that PostgreSQL broke off in favour of another (deadlock, serialization failure)."""
+
+    @wraps(commit)
+    def repeat(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        for _attempt in range(CONFLICT_ATTEMPTS - 1):
+            try:
+                return commit(*args, **kwargs)
+            except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
+                continue
+        return commit(*args, **kwargs)
+
+    return repeat
+
+
+def save_batch(
+    database: Database,
+    incarnation: str,
+    consumer: str,
+    admitted: Sequence[Report],
+    decisions: Decisions,
+    keyring: Keyring,
+) -> None:
+    """Write everything a batch decided, and add it to the running totals."""
+    if not admitted:
+        return
+    insert_rows(database, "alerts", ALERT_COLUMNS, [alert.to_row() for alert in decisions.stored.values()])
+    if decisions.changed:
+        database.execute(UPDATE_ALERTS, [to_json([alert.to_row() for alert in decisions.changed.values()])])
+    insert_rows(
+        database,
+        "endings",
+        ("entered_at", "sequence", "incarnation", "item", "ending", "alert_id", "rejection_id"),
+        [
+            entry_row(ending.entry, incarnation)
+            | {"item": ending.item, "ending": ending.ending}
+            | {"alert_id": ending.alert_id, "rejection_id": ending.rejection_id}
+            for ending in decisions.endings
+        ],
+    )
+    insert_rows(
+        database,
+        "raw_bodies",
+        ("entered_at", "sequence", "incarnation", "source", "request_id", "sealed"),
+        [
+            entry_row(report.entry, incarnation) | origin_row(report) | {"sealed": hexed(report.entry.fields[b"b"])}
+            for report in admitted
+            if report.envelope
+        ],
+    )
+    now = iso_time(datetime.now(UTC))
+    insert_rows(
+        database,
+        "revisions",
+        ("changed_at", "alert_id", "revision", "source", "request_id", "changes"),
+        [
+            {"changed_at": now, "alert_id": revision.alert_id, "revision": revision.revision}
+            | {"source": revision.source, "request_id": revision.request_id, "changes": revision.changes}
+            for revision in decisions.revisions
+        ],
+    )
+    insert_rows(
+        database,
+        "rejections",
+        ("id", "entered_at", "sequence", "incarnation", "item", "source", "request_id", "received_at", "reason", "why",
+         "sealed"),
+        [
+            entry_row(report.entry, incarnation)
+            | origin_row(report)
+            | {"id": rejection_id, "item": item, "reason": rejection.reason, "why": rejection.why}
+            | {"sealed": seal_rejected(rejection.body, rejection_id, keyring)}
+            for rejection_id, report, item, rejection in decisions.rejections
+        ],
+    )  # fmt: skip
+    add_totals(database, incarnation, consumer, len(admitted), decisions)
+
+
+def add_totals(database: Database, incarnation: str, consumer: str, entries: int, decisions: Decisions) -> None:
+    """Count the batch in the running totals, which outlive the receipts."""
+    counts = {"stored": 0, "updated": 0, "duplicate": 0, "superseded": 0, "rejected": 0}
+    for ending in decisions.endings:
+        counts[ending.ending] += 1
+    database.execute(ADD_TOTALS, {"incarnation": incarnation, "consumer": consumer, "entries": entries, **counts})
+
+
+def seal_rejected(body: bytes | None, rejection_id: str, keyring: Keyring) -> str | None:
+    """Seal a rejected body anew, bound to its rejection."""
+    return None if body is None else hexed(keyring.seal(body, rejection_binding(rejection_id)))
+
+
+UPDATE_ALERTS = sql.SQL(
+    """UPDATE alerts a SET ({names}, changed_at) = ROW({values}, now())
+       FROM json_populate_recordset(NULL::alerts, %s::json) r WHERE a.id = r.id"""
+).format(
+    names=sql.SQL(", ").join(map(sql.Identifier, ALERT_COLUMNS)),
+    values=sql.SQL(", ").join(sql.Identifier("r", name) for name in ALERT_COLUMNS),
+)
+
+ADD_TOTALS = """
+    INSERT INTO totals (incarnation, consumer, entries, stored, updated, duplicate, superseded, rejected)
+    VALUES (%(incarnation)s, %(consumer)s, %(entries)s, %(stored)s, %(updated)s, %(duplicate)s, %(superseded)s,
+            %(rejected)s)
+    ON CONFLICT (incarnation, consumer) DO UPDATE SET
+        entries = totals.entries + excluded.entries, stored = totals.stored + excluded.stored,
+        updated = totals.updated + excluded.updated, duplicate = totals.duplicate + excluded.duplicate,
+        superseded = totals.superseded + excluded.superseded, rejected = totals.rejected + excluded.rejected
+"""
