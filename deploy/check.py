@@ -44,7 +44,10 @@ def planned_checks(root: Path) -> Iterator[tuple[Path, list[str]]]:
             if not files:
                 raise FileNotFoundError(f"{pattern}: no such file to check with {program}")
             for file in files:
-                yield file, [str(programs / program), *(argument.format(file=file) for argument in arguments)]
+                yield (
+                    file,
+                    [str(programs / program), *(argument.replace("{file}", str(file)) for argument in arguments)],
+                )
 
 
 def check_file(root: Path, command: list[str]) -> str:

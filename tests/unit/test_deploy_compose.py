@@ -1,0 +1,123 @@
+"""The compose file, the secrets made for it and the example configuration fit together."""
+
+import json
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.embedded.certificate_files import CLIENT_SUBJECT
+from deploy.make_secrets import make_secrets
+from schemas.configuration import load_configuration
+from schemas.keyring import read_key
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "deploy" / "alert-intake.example.toml"
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    """Return the compose file as compose itself reads it."""
+    program = Path(sys.executable).with_name("docker-compose")
+    command = [str(program), "--file", "docker-compose.yml", "config", "--format", "json"]
+    output = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
+    model: dict[str, Any] = json.loads(output)
+    return model
+
+
+def test_made_secrets_are_those_that_compose_mounts(compose: dict[str, Any], tmp_path: Path) -> None:
+    """Every secret of the compose file is made, and none that it does not use."""
+    assert sorted(make_secrets(tmp_path / "secrets")) == sorted(compose["secrets"])
+    assert {Path(secret["file"]) for secret in compose["secrets"].values()} == {
+        ROOT / "deploy" / "secrets" / name for name in compose["secrets"]
+    }
+
+
+def test_secrets_are_kept_once_made(tmp_path: Path) -> None:
+    """A second run writes nothing, and half a pair is refused rather than completed with another password."""
+    folder = tmp_path / "secrets"
+    make_secrets(folder)
+    before = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+    assert make_secrets(folder) == []
+    assert {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()} == before
+    (folder / "journal_url").unlink()
+    with pytest.raises(FileExistsError, match="journal_password"):
+        make_secrets(folder)
+
+
+def test_secrets_lie_in_a_folder_closed_to_others(tmp_path: Path) -> None:
+    """The files can be read inside a container by any user, the folder outside by its owner only."""
+    folder = tmp_path / "secrets"
+    make_secrets(folder)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir() if file.is_file()} == {0o444}
+
+
+def test_made_keys_are_usable(tmp_path: Path) -> None:
+    """The made keys are what the keyring asks for."""
+    folder = tmp_path / "secrets"
+    make_secrets(folder)
+    for name in ("sealing_keys", "matching_key"):
+        text = (folder / name).read_text(encoding="ascii").strip().replace("+", "-").replace("/", "_")
+        assert len(read_key(text, name)) == 32
+
+
+def test_example_names_only_mounted_secrets(compose: dict[str, Any]) -> None:
+    """Every file under /run/secrets that the example configuration names is mounted into the door or the console."""
+    lines = [line for line in EXAMPLE.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    named = set(re.findall(r"/run/secrets/(\w+)", "\n".join(lines)))
+    mounted = {
+        secret["source"] for service in ("ingress", "console") for secret in compose["services"][service]["secrets"]
+    }
+    assert len(named) > 8
+    assert named <= mounted
+
+
+def test_example_pins_the_development_sender() -> None:
+    """The certificate that is made for trying the compose file out is the one that its configuration admits."""
+    source = load_configuration(str(EXAMPLE)).source("ethoca")
+    assert source is not None
+    assert source.subjects == (CLIENT_SUBJECT.split(",")[0],)
+
+
+def test_services_are_confined(compose: dict[str, Any]) -> None:
+    """Every service runs without capabilities, without new privileges, on a read-only root, as a numbered user."""
+    for name, service in compose["services"].items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["read_only"] is True, name
+        assert "build" in service or re.fullmatch(r"[1-9]\d*:[1-9]\d*", service["user"]), name
+
+
+def test_ports_are_published_on_loopback_only(compose: dict[str, Any]) -> None:
+    """Nothing is published beyond this machine unless it is asked for, and only the door and the console at all."""
+    published = {
+        name: [port["host_ip"] for port in service["ports"]]
+        for name, service in compose["services"].items()
+        if service.get("ports")
+    }
+    assert published == {"nginx": ["127.0.0.1"], "console": ["127.0.0.1"]}
+
+
+def test_door_reaches_the_journal_and_nothing_else(compose: dict[str, Any]) -> None:
+    """The network of the ingress is closed, and neither the database, the broker nor the workshop is on it."""
+    services = compose["services"]
+    assert list(services["ingress"]["networks"]) == ["door"]
+    assert compose["networks"]["door"]["internal"] is True
+    assert {name for name, service in services.items() if "door" in service["networks"]} == {
+        "ingress",
+        "platform",
+        "journal",
+    }
+
+
+def test_compose_file_holds_no_password(compose: dict[str, Any]) -> None:
+    """No environment variable of any service holds an address with a password, or a password."""
+    for name, service in compose["services"].items():
+        for variable, value in (service.get("environment") or {}).items():
+            assert "@" not in value, (name, variable)
+            assert not re.search("PASSWORD$|SECRET$|TOKEN$|KEY$", variable), (name, variable)
