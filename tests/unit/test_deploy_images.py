@@ -1,6 +1,9 @@
 """The images install what the repository locks, and nothing that their part does not need."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ import pytest
 from deploy.images.lock import IMAGES, lock_file
 
 ROOT = Path(__file__).resolve().parents[2]
+START = ROOT / "deploy" / "images" / "start"
 LOCKS = [ROOT / "requirements.lock", *(ROOT / lock_file(image) for image in IMAGES)]
 
 
@@ -61,3 +65,32 @@ def test_image_does_not_run_as_root(image: str) -> None:
     users = re.findall(r"^USER (\d+):(\d+)$", text, re.MULTILINE)
     assert users
     assert users[-1] != ("0", "0")
+
+
+def test_start_reads_addresses_from_files(tmp_path: Path) -> None:
+    """The entry point of the images turns JOURNAL_URL_FILE into JOURNAL_URL and leaves what is set directly."""
+    (tmp_path / "journal").write_text("redis://:a b'\"$(id)@journal:6379/0\n", encoding="ascii")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "JOURNAL_URL_FILE": str(tmp_path / "journal"),
+        "DATABASE_URL": "postgresql://",
+    }
+    command = [
+        str(START),
+        sys.executable,
+        "-c",
+        "import os; print(os.environ['JOURNAL_URL'], os.environ['DATABASE_URL'])",
+    ]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert result.stdout == "redis://:a b'\"$(id)@journal:6379/0 postgresql://\n"
+
+
+def test_start_ends_when_a_file_is_missing(tmp_path: Path) -> None:
+    """A missing file stops the start; nothing runs with half its addresses."""
+    environment = {"PATH": os.environ["PATH"], "BROKER_URL_FILE": str(tmp_path / "missing")}
+    result = subprocess.run(
+        [str(START), "echo", "started"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert result.returncode != 0
+    assert "started" not in result.stdout
+    assert "missing" in result.stderr
