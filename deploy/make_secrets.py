@@ -30,7 +30,7 @@ def make_values() -> dict[str, str]:
         "console_token": secrets.token_urlsafe(32),
         "ethoca_password": secrets.token_urlsafe(24),
         "reseller_password": secrets.token_urlsafe(24),
-        "reseller_key": secrets.token_urlsafe(24),
+        "reseller_api_key": secrets.token_urlsafe(24),
     }
 
 

@@ -5,6 +5,8 @@ COPY deploy/images/console.lock /build/console.lock
 RUN python -m venv /opt/venv \
     && /opt/venv/bin/pip install --no-cache-dir --only-binary :all: --require-hashes --requirement /build/console.lock \
     && /opt/venv/bin/pip uninstall --yes pip
+COPY pyproject.toml deploy/images/name_version.py /build/
+RUN python /build/name_version.py /build/pyproject.toml /app
 COPY schemas /app/schemas
 COPY console /app/console
 COPY deploy/__init__.py deploy/migrations.py deploy/gunicorn.console.conf.py /app/deploy/

@@ -4,6 +4,8 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -94,3 +96,11 @@ def test_start_ends_when_a_file_is_missing(tmp_path: Path) -> None:
     assert result.returncode != 0
     assert "started" not in result.stdout
     assert "missing" in result.stderr
+
+
+def test_image_knows_its_version(tmp_path: Path) -> None:
+    """What the console image writes is found as the metadata of the installed package would be."""
+    script = str(ROOT / "deploy" / "images" / "name_version.py")
+    subprocess.run([sys.executable, script, str(ROOT / "pyproject.toml"), str(tmp_path / "app")], check=True)
+    (found,) = distributions(name="alert-intake", path=[str(tmp_path / "app")])
+    assert found.version == tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
