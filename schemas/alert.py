@@ -10,6 +10,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 # Facts are canonical field name -> text. Money is a plain decimal ("125.40"), a time is UTC ISO 8601 with milliseconds
 # ("2026-11-20T17:11:05.000Z"), an id keeps every digit. A fact that is unknown is absent, never null or empty.
 Facts = dict[str, str]
@@ -124,6 +126,19 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - a column is of any type
 def iso_time(moment: datetime) -> str:
     """Return an aware datetime as UTC ISO 8601 with milliseconds and Z: the form of every time in facts and rows."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def content_of(message: Message) -> bytes:
+    """Return what a message says, as bytes that are equal whenever it says the same again, whatever its spelling.
+
+    Left out is what differs on every retry and is no fact (age, hours left, times of the sending, the platform's own
+    id), and zeros at the end of an amount's decimals. Their fingerprints are kept, so these bytes must never change.
+    """
+    facts = message.facts
+    for name in ("amount", "chargeback_amount"):
+        if "." in facts.get(name, ""):
+            facts = facts | {name: facts[name].rstrip("0").rstrip(".")}
+    return msgspec.json.encode([message.kind, message.event, message.status, facts], order="sorted")
 
 
 ROW_ATTRIBUTES = (
