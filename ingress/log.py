@@ -1,0 +1,26 @@
+"""The door's log: one JSON line per request, on standard output."""
+
+import sys
+from typing import Any
+
+import orjson
+import structlog
+
+
+def open_log() -> Any:  # noqa: ANN401 - structlog's loggers are of any type
+    """Return a logger that writes whole lines."""
+    return structlog.wrap_logger(
+        structlog.BytesLogger(sys.stdout.buffer),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+            structlog.processors.JSONRenderer(serializer=write_line),
+        ],
+        wrapper_class=structlog.BoundLogger,
+        cache_logger_on_first_use=True,
+    ).bind(part="ingress")
+
+
+def write_line(event: dict[str, Any], **_options: object) -> bytes:
+    """Serialise one line."""
+    return orjson.dumps(event, default=str)

@@ -1,0 +1,17 @@
+"""What the door counts. Written per worker process, added up by the platform listener (PROMETHEUS_MULTIPROC_DIR)."""
+
+from prometheus_client import Counter, Histogram
+
+REQUESTS = Counter("alert_intake_requests_total", "Requests by source and outcome", ["source", "outcome", "status"])
+ACKNOWLEDGEMENT_SECONDS = Histogram(
+    "alert_intake_acknowledgement_seconds",
+    "From the first look at a push to its acknowledgement",
+    ["source"],
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+FAILED_AUTHENTICATIONS = Counter(
+    "alert_intake_failed_authentications_total", "Pushes refused for their certificate or header", ["source", "by"]
+)
+REFUSED_CONNECTIONS = Counter(
+    "alert_intake_refused_connections_total", "Connections that never became one, by reason", ["reason"]
+)

@@ -1,0 +1,44 @@
+"""How full the journal is, known to be at most about a second old. An unknown state is a refusal."""
+
+import threading
+import time
+
+import redis
+
+from schemas.configuration import Journal
+from schemas.journal import JournalState, JournalUnavailable, check_room, measure_journal
+
+MAX_AGE = 1.0  # seconds
+
+
+class Pressure:
+    """Measures on demand, one greenlet at a time, and shares the outcome, also that there is none."""
+
+    def __init__(self, client: redis.Redis, settings: Journal) -> None:
+        self._client = client
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._outcome: JournalState | str = "the journal was not measured yet"
+        self._good_until = 0.0
+
+    def require_room(self) -> None:
+        """Raise JournalFull when the journal should not be filled further, JournalUnavailable when nobody knows."""
+        if time.monotonic() > self._good_until:
+            with self._lock:
+                if time.monotonic() > self._good_until:
+                    self._measure()
+        if isinstance(self._outcome, str):
+            raise JournalUnavailable(self._outcome)
+        check_room(self._outcome, self._settings)
+
+    def _measure(self) -> None:
+        started = time.monotonic()
+        try:
+            self._outcome = measure_journal(self._client, self._settings)
+            self._good_until = started + MAX_AGE
+        except JournalUnavailable as error:
+            self._outcome = str(error)
+            self._good_until = time.monotonic() + MAX_AGE / 4
+        except BaseException:
+            self._outcome = "the journal could not be measured"
+            raise

@@ -1,0 +1,89 @@
+"""What gunicorn has to know of the door: where to listen, with what TLS, and when to let connections go.
+
+Imported by `deploy/gunicorn.conf.py` in gunicorn's master process, before it forks and before gevent patches the
+worker: so nothing here imports the journal's client.
+"""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gevent
+from gunicorn.glogging import Logger
+
+from ingress.settings import load_settings, stop_on_fault
+from ingress.tls import RotatingContext
+from schemas.secret import ConfigurationError
+
+LOOK_SECONDS = 1.0  # between two looks at the certificate files
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Where the public listener is bound. `context` is None on a unix socket, where the proxy ends TLS."""
+
+    bind: str
+    context: RotatingContext | None
+    certificate: str | None
+    key: str | None
+
+    def follow(self, worker: Any) -> None:  # noqa: ANN401 - gunicorn has no types
+        """Start watching the certificate files in a worker process, and let its connections go when it stops."""
+        if self.context is not None:
+            gevent.spawn(watch_files, self.context, worker)
+
+
+@stop_on_fault
+def open_listener() -> Listener:
+    """Check the whole configuration before anything is bound, and return what to bind."""
+    configuration = load_settings().configuration
+    bind = os.environ.get("INGRESS_BIND") or "127.0.0.1:8443"
+    if bind.startswith("unix:"):
+        if not configuration.door.proxy:
+            raise ConfigurationError("INGRESS_BIND is a unix socket: set proxy = true in [door], or bind to a port")
+        return Listener(bind, None, None, None)
+    if configuration.tls is None:
+        raise ConfigurationError("[tls] is missing: the door listens with TLS unless INGRESS_BIND is a unix socket")
+    tls = configuration.tls
+    return Listener(bind, RotatingContext(configuration, tls), tls.certificate, tls.key)
+
+
+@stop_on_fault
+def read_workers() -> int:
+    """Return how many worker processes to run."""
+    text = os.environ.get("INGRESS_WORKERS") or "2"
+    if not text.isdecimal() or int(text) < 1:
+        raise ConfigurationError(f"INGRESS_WORKERS is {text!r}; it is a number from 1 on")
+    return int(text)
+
+
+def watch_files(context: RotatingContext, worker: Any) -> None:  # noqa: ANN401 - gunicorn has no types
+    """Follow the certificate files while the worker lives. When it stops, idle connections must not hold it."""
+    while worker.alive:
+        gevent.sleep(LOOK_SECONDS)
+        context.follow_files()
+    while True:
+        gevent.sleep(LOOK_SECONDS)
+        context.end_connections()
+
+
+def make_metrics_folder(*, empty: bool) -> None:
+    """Make the folder in which worker processes count (PROMETHEUS_MULTIPROC_DIR); without the old counts at a start."""
+    name = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
+    if not name:
+        return
+    folder = Path(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    if empty:
+        for file in folder.glob("*.db"):
+            file.unlink(missing_ok=True)
+
+
+class DiscreetLogger(Logger):  # type: ignore[misc]  # gunicorn is published without type information
+    """gunicorn's own log, without what it quotes of a request it could not read: that may be a header's value."""
+
+    def warning(self, msg: str, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - the signature of gunicorn's
+        """Write a warning."""
+        super().warning(re.sub(r"(?s)^(Invalid request from ip=[^ ]*):.*", r"\1", msg), *args, **kwargs)
