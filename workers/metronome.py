@@ -29,8 +29,7 @@ MOST_WAITING = {"workers.drain": 1, "workers.forward": 1, "workers.maintain": 10
 def waiting_ticks(app: Celery, queue: str) -> int:
     """Return how many ticks wait in a queue. Raises kombu's OperationalError or redis.RedisError."""
     with app.pool.acquire(block=True) as connection:
-        client = cast("redis.Redis", cast("Any", connection.default_channel).client)
-        return int(cast("int", client.llen(queue)))
+        return int(cast("Any", connection).default_channel.client.llen(queue))
 
 
 def send_tick(app: Celery, task: str, queue: str) -> bool:
@@ -50,7 +49,7 @@ class GuardedScheduler(Scheduler):
 
     def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:  # noqa: ANN401, ARG002 - celery's own
         """Send the entry's tick unless its queue is full."""
-        send_tick(self.app, str(entry.task), entry.options["queue"])
+        send_tick(self.app, str(entry.task), (entry.options or {})["queue"])
 
 
 class Metronome(bootsteps.StartStopStep):

@@ -1,1 +1,1 @@
-"""Enrichment: what can be told of an alert beyond what its sender said."""
+"""Local enrichment: what can be added to an alert without asking anybody."""

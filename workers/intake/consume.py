@@ -30,8 +30,8 @@ class Consumer:
         self._left_behind: str | None = "-"  # from where to look for what a predecessor of this name left; None: done
         self._next_look = 0.0
 
-    def take(self) -> list[Entry]:
-        """Return what to work on next: leftovers, else new entries, waiting up to a second for them.
+    def take(self, seconds: float) -> list[Entry]:
+        """Return what to work on next: leftovers, else new entries, waiting up to `seconds` for them, one at most.
 
         Raises JournalReplaced, or redis.RedisError when the journal does not answer.
         """
@@ -40,7 +40,7 @@ class Consumer:
             if entries:
                 return entries
             self._next_look = time.monotonic() + LOOK_FOR_STALE_EVERY
-        return self._take_new()
+        return self._take_new(min(seconds, BLOCK))
 
     def settle(self, entries: list[Entry]) -> None:
         """Forget entries whose receipts are committed. Never before the commit."""
@@ -63,10 +63,10 @@ class Consumer:
                 justid=True,
             )
 
-    def _take_new(self) -> list[Entry]:
+    def _take_new(self, seconds: float) -> list[Entry]:
         try:
             answer = self.client.xreadgroup(
-                GROUP, self.name, {self.stream: ">"}, count=self._settings.batch, block=int(BLOCK * 1000)
+                GROUP, self.name, {self.stream: ">"}, count=self._settings.batch, block=max(1, int(seconds * 1000))
             )
         except redis.ResponseError as error:
             if "NOGROUP" in str(error) or "UNBLOCKED" in str(error):

@@ -60,7 +60,7 @@ def drain_journal(
         if time.monotonic() - noted >= NOTE_EVERY:
             note_added(consumer.client, database, consumer.stream, consumer.incarnation)
             noted = time.monotonic()
-        entries = consumer.take()
+        entries = consumer.take(deadline - time.monotonic())
         if entries:
             try:
                 carry_batch(workshop, rules, consumer, database, entries, drained)

@@ -1,0 +1,234 @@
+"""From the outbox to a receiver, on a real PostgreSQL and a real HTTP server."""
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import msgspec
+import pytest
+from standardwebhooks import Webhook
+from uuid_utils.compat import uuid7
+
+from schemas.alert import Alert
+from schemas.configuration import Forwarding
+from schemas.subscription import Credentials, generate_secret, seal_credentials
+from tests.integration.conftest import Query
+from workers.connections import connect_database
+from workers.delivery.forward import forward
+from workers.delivery.lease import Attempt, lease_due, now, record_attempts
+from workers.delivery.policy import Answer
+from workers.intake.announce import announce_events
+from workers.intake.outcomes import Event
+from workers.settings import Workshop
+
+QUICK = Forwarding(schedule=(0.05, 0.05), jitter=0, timeout=1, allow_http=True, allow_private_addresses=True)
+SECRET = generate_secret()
+SIGNED = Credentials(secret=SECRET)
+
+
+@dataclass
+class Receiver:
+    """A receiver that answers with the given statuses in turn, the last one for ever."""
+
+    url: str
+    statuses: list[int] = field(default_factory=lambda: [204])
+    received: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+
+    def events(self) -> list[str]:
+        """Return the events received, in order."""
+        return [json.loads(body)["event"] for _headers, body in self.received]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Run a receiver on a free port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            target.received.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            status = target.statuses.pop(0) if len(target.statuses) > 1 else target.statuses[0]
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            if status in {301, 302, 307}:
+                self.send_header("Location", target.url)
+            self.end_headers()
+
+        def log_message(self, *_args: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    target = Receiver(f"http://127.0.0.1:{server.server_port}/hook")
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+    yield target
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def quick(workshop: Workshop) -> Workshop:
+    """Return a workshop that retries quickly and may deliver to loopback."""
+    return tuned(workshop, QUICK)
+
+
+def tuned(workshop: Workshop, settings: Forwarding) -> Workshop:
+    """Return the workshop with other forwarding settings."""
+    configuration = msgspec.structs.replace(workshop.configuration, forwarding=settings)
+    return Workshop(configuration, workshop.keyring, workshop.journal_url, workshop.broker_url, workshop.database_url)
+
+
+def subscribe(
+    workshop: Workshop, url: str, events: tuple[str, ...] = ("alert.*",), credentials: Credentials = SIGNED
+) -> str:
+    """Add a subscription; return its id."""
+    subscription_id = str(uuid7())
+    sealed = seal_credentials(credentials, subscription_id, workshop.keyring)
+    with connect_database(workshop.database_url, "test") as database:
+        database.execute(
+            "INSERT INTO subscriptions (id, name, url, events, sealed) VALUES (%s, %s, %s, %s, %s)",
+            [subscription_id, f"test {subscription_id}", url, list(events), sealed],
+        )
+    return subscription_id
+
+
+def announce(workshop: Workshop, *types: str, alert_id: str | None = None) -> str:
+    """Announce events of one alert as a drain does; return the alert's id."""
+    alert = Alert(alert_id or str(uuid7()), "ethoca", "A1", "ethoca", "confirmed_fraud", "open", now().isoformat())
+    with connect_database(workshop.database_url, "test") as database, database.transaction():
+        announce_events(database, [Event(event, alert) for event in types])
+    return alert.id
+
+
+def test_delivery_is_signed_and_authenticated(quick: Workshop, receiver: Receiver, query: Query) -> None:
+    """A delivery carries the signature, Basic and custom headers, and ends as delivered with its attempt on record."""
+    credentials = Credentials(secret=SECRET, basic=("shop", "pa:ss"), headers={"X-API-Key": "key"})
+    subscribe(quick, receiver.url, credentials=credentials)
+    announce(quick, "alert.created")
+    assert forward(quick, 0.3) == {"done": 1}
+    ((headers, body),) = receiver.received
+    Webhook(SECRET).verify(body, headers)
+    assert headers["authorization"] == "Basic c2hvcDpwYTpzcw=="
+    assert headers["x-api-key"] == "key"
+    (item,) = query("SELECT id::text, state FROM outbox")
+    assert item == {"id": headers["webhook-id"], "state": "delivered"}
+    (attempt,) = query("SELECT status, number, error FROM attempts")
+    assert attempt == {"status": 204, "number": 1, "error": None}
+
+
+def test_webhook_id_is_stable_over_attempts(quick: Workshop, receiver: Receiver, query: Query) -> None:
+    """A delivery that failed comes again under the same webhook-id, each attempt on record."""
+    receiver.statuses = [500, 429, 200]
+    subscribe(quick, receiver.url)
+    announce(quick, "alert.created")
+    assert forward(quick, 1.0) == {"again": 2, "done": 1}
+    assert len({headers["webhook-id"] for headers, _body in receiver.received}) == 1
+    attempts = query("SELECT status, next_at IS NULL AS last FROM attempts ORDER BY number")
+    assert [(row["status"], row["last"]) for row in attempts] == [(500, False), (429, False), (200, True)]
+
+
+def test_used_up_schedule_is_given_up(quick: Workshop, receiver: Receiver, query: Query) -> None:
+    """After its last attempt an item is given up, and stays visible as such."""
+    receiver.statuses = [503]
+    subscribe(quick, receiver.url)
+    announce(quick, "alert.created")
+    assert forward(quick, 1.0) == {"again": 3}
+    assert query("SELECT state, attempts FROM outbox") == [{"state": "given_up", "attempts": 3}]
+
+
+@pytest.mark.parametrize("status", [302, 400, 404, 422])
+def test_final_answers_are_not_repeated(quick: Workshop, receiver: Receiver, query: Query, status: int) -> None:
+    """Redirects are not followed, and what a client error refused is not sent again."""
+    receiver.statuses = [status]
+    subscribe(quick, receiver.url)
+    announce(quick, "alert.created")
+    assert forward(quick, 0.3) == {"final": 1}
+    assert len(receiver.received) == 1
+    assert query("SELECT state FROM outbox") == [{"state": "given_up"}]
+
+
+def test_receiver_that_is_gone_pauses_its_subscription(quick: Workshop, receiver: Receiver, query: Query) -> None:
+    """410 pauses the subscription; the item stays due and nothing more is sent."""
+    receiver.statuses = [410]
+    subscribe(quick, receiver.url)
+    announce(quick, "alert.created", "alert.updated")
+    assert forward(quick, 0.5) == {"pause": 1}
+    assert query("SELECT state FROM subscriptions") == [{"state": "paused"}]
+    assert query("SELECT state, count(*) AS n FROM outbox GROUP BY state") == [{"state": "due", "n": 2}]
+
+
+def test_one_alert_is_told_in_order(quick: Workshop, receiver: Receiver, query: Query) -> None:
+    """While the first event of an alert is due, the later ones wait; another alert does not."""
+    receiver.statuses = [500, 200]
+    subscribe(quick, receiver.url)
+    alert_id = announce(quick, "alert.created", "alert.updated", "alert.resolved")
+    forward(quick, 1.0)
+    assert receiver.events() == ["alert.created", "alert.created", "alert.updated", "alert.resolved"]
+    assert {row["alert_id"] for row in query("SELECT alert_id::text FROM outbox")} == {alert_id}
+
+
+def test_subscription_gets_only_what_it_asked_for(quick: Workshop, receiver: Receiver, query: Query) -> None:
+    """Events outside a subscription's list are not due to it."""
+    subscribe(quick, receiver.url, events=("alert.resolved",))
+    announce(quick, "alert.created", "alert.resolved")
+    forward(quick, 0.3)
+    assert receiver.events() == ["alert.resolved"]
+
+
+def test_killed_forwarder_loses_nothing(quick: Workshop, receiver: Receiver, query: Query) -> None:
+    """An item whose forwarder died is due again when its lease ends, under the same id."""
+    subscribe(quick, receiver.url)
+    announce(quick, "alert.created")
+    with connect_database(quick.database_url, "test") as database:
+        (item,) = lease_due(database, 10, 0.2)
+        assert lease_due(database, 10, 0.2) == []
+    assert forward(quick, 0.6) == {"done": 1}
+    assert receiver.received[0][0]["webhook-id"] == item.outbox_id
+
+
+def test_late_failure_does_not_undo_a_delivery(quick: Workshop, receiver: Receiver, query: Query) -> None:
+    """Who lost the lease and reports a failure changes nothing; who reports a delivery ends the item."""
+    subscribe(quick, receiver.url)
+    announce(quick, "alert.created")
+    with connect_database(quick.database_url, "test") as database:
+        (slow,) = lease_due(database, 1, 0.0)
+        (quick,) = lease_due(database, 1, 60.0)
+        record_attempts(database, [Attempt(slow, Answer(500, 1.0), "again", 0.0, datetime.now(UTC))])
+        assert query("SELECT due_at > now() + interval '30 s' AS leased FROM outbox") == [{"leased": True}]
+        record_attempts(database, [Attempt(quick, Answer(200, 1.0), "done", None, datetime.now(UTC))])
+    assert query("SELECT state FROM outbox") == [{"state": "delivered"}]
+
+
+def test_private_addresses_are_refused_by_default(quick: Workshop, receiver: Receiver, query: Query) -> None:
+    """Unless allowed, a receiver on loopback gets nothing, and the attempt says why."""
+    subscribe(quick, receiver.url)
+    announce(quick, "alert.created")
+    guarded = tuned(quick, Forwarding(schedule=(60,), allow_http=True))
+    assert forward(guarded, 0.3) == {"again": 1}
+    assert receiver.received == []
+    assert "not a public one" in query("SELECT error FROM attempts")[0]["error"]
+
+
+def test_plain_http_is_refused_by_default(quick: Workshop, receiver: Receiver, query: Query) -> None:
+    """Unless allowed, nothing is sent over plain HTTP."""
+    subscribe(quick, receiver.url)
+    announce(quick, "alert.created")
+    assert forward(tuned(quick, Forwarding(schedule=(60,), allow_private_addresses=True)), 0.3) == {"again": 1}
+    assert receiver.received == []
+    assert "plain http" in query("SELECT error FROM attempts")[0]["error"]
+
+
+def test_slow_receiver_does_not_hold_up_others(quick: Workshop, receiver: Receiver, query: Query) -> None:
+    """A receiver that never answers delays nobody else's delivery."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler, bind_and_activate=True) as silent:
+        subscribe(quick, f"http://127.0.0.1:{silent.server_port}/")
+        subscribe(quick, receiver.url)
+        announce(quick, "alert.created")
+        announce(quick, "alert.created")
+        forward(quick, 0.3)
+    assert len(receiver.received) == 2
+    assert {row["error"] for row in query("SELECT error FROM attempts WHERE status IS NULL")} == {"ReadTimeout"}

@@ -1,0 +1,58 @@
+"""The retry policy, over every status."""
+
+import pytest
+
+from schemas.configuration import Forwarding
+from workers.delivery.policy import Answer, judge_answer, next_wait, seconds_asked
+
+SETTINGS = Forwarding(schedule=(10, 20), jitter=0.5)
+
+
+@pytest.mark.parametrize("status", range(100, 600))
+def test_every_status_has_its_verdict(status: int) -> None:
+    """2xx is done; 408, 425, 429 and 5xx come again; 410 pauses; everything else is final."""
+    expected = "final"
+    if 200 <= status <= 299:
+        expected = "done"
+    elif status in {408, 425, 429} or status >= 500:
+        expected = "again"
+    elif status == 410:
+        expected = "pause"
+    assert judge_answer(status) == expected
+
+
+def test_no_answer_comes_again() -> None:
+    """A network error is tried again."""
+    assert judge_answer(None) == "again"
+
+
+def test_waits_follow_the_schedule_with_jitter() -> None:
+    """Each wait lies between its scheduled one and that lengthened by the jitter."""
+    for attempts, scheduled in ((1, 10), (2, 20)):
+        waits = {next_wait(attempts, Answer(500, 1.0), SETTINGS) for _ in range(50)}
+        assert len(waits) > 1
+        assert all(wait is not None and scheduled <= wait <= scheduled * 1.5 for wait in waits)
+
+
+def test_used_up_schedule_gives_up() -> None:
+    """After the last scheduled attempt there is no next one."""
+    assert next_wait(3, Answer(500, 1.0), SETTINGS) is None
+
+
+def test_receiver_may_ask_for_more_time() -> None:
+    """`Retry-After` lengthens the wait and never shortens it."""
+    assert next_wait(1, Answer(429, 1.0, retry_after="100"), SETTINGS) == 100
+    shortened = next_wait(1, Answer(429, 1.0, retry_after="1"), SETTINGS)
+    assert shortened is not None
+    assert shortened >= 10
+
+
+@pytest.mark.parametrize("header", [None, "", "soon", "-5", "Wed, 21 Oct 2015 07:28:00 GMT", "\u0661"])
+def test_unreadable_or_past_request_asks_for_nothing(header: str | None) -> None:
+    """What is no future moment counts as nothing."""
+    assert seconds_asked(header) == 0
+
+
+def test_request_is_bounded() -> None:
+    """No receiver can postpone an alert by more than a day."""
+    assert seconds_asked("9" * 40) == 86_400

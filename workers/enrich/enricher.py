@@ -1,0 +1,23 @@
+"""The interface of an enricher: one function. The local ones here have it, and a plug-in has no other."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from schemas.alert import Alert
+from workers.enrich.rules import Rules
+
+# What an enricher adds: name -> what JSON can say. A value of None takes back what an earlier run had added.
+Additions = Mapping[str, Any]
+
+
+class Enricher(Protocol):
+    """Look at an alert and return what to add to it.
+
+    It changes nothing itself, keeps nothing, and asks no server: it runs inside the transaction of a batch, again at
+    every revision of the alert, and its answer depends on the alert and the rules alone. `card_network` and `respond_by`
+    are columns of the alert; everything else it names becomes a key of `enrichment`. It may raise: then its part is
+    missing and `enrichment` says so.
+    """
+
+    def __call__(self, alert: Alert, rules: Rules, /) -> Additions:
+        """Return what to add."""

@@ -1,0 +1,14 @@
+"""Enricher: whose alert it is, by the table of merchants."""
+
+from schemas.alert import Alert
+from workers.enrich.enricher import Additions
+from workers.enrich.rules import Rules
+
+
+def find_merchant(alert: Alert, rules: Rules) -> Additions:
+    """Give `merchant`: {"merchant_id", "name", "matched_by"}; None when the table knows none."""
+    found = rules.merchants.find_merchant(alert.facts)
+    if found is None:
+        return {"merchant": None}
+    merchant, matched_by = found
+    return {"merchant": {"merchant_id": merchant.merchant_id, "name": merchant.name, "matched_by": matched_by}}

@@ -1,0 +1,12 @@
+"""Enricher: the amount in the currency's minor units, as ledgers and payment processors count."""
+
+from schemas.alert import Alert
+from schemas.money import count_minor_units
+from workers.enrich.enricher import Additions
+from workers.enrich.rules import Rules
+
+
+def count_amount(alert: Alert, _rules: Rules) -> Additions:
+    """Give `amount_minor`, an integer; None without an amount, or when it is finer than the minor unit."""
+    amount = alert.facts.get("amount")
+    return {"amount_minor": None if amount is None else count_minor_units(amount, alert.facts.get("currency"))}
