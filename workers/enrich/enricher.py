@@ -14,9 +14,9 @@ class Enricher(Protocol):
     """Look at an alert and return what to add to it.
 
     It changes nothing itself, keeps nothing, and asks no server: it runs inside the transaction of a batch, again at
-    every revision of the alert, and its answer depends on the alert and the rules alone. `card_network` and `respond_by`
-    are columns of the alert; everything else it names becomes a key of `enrichment`. It may raise: then its part is
-    missing and `enrichment` says so.
+    every revision of the alert, and its answer depends on the alert and the rules alone. `card_network` and
+    `respond_by` are columns of the alert; everything else it names becomes a key of `enrichment`. It may raise: then
+    its part is missing and `enrichment` says so.
     """
 
     def __call__(self, alert: Alert, rules: Rules, /) -> Additions:

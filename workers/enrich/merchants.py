@@ -56,10 +56,10 @@ def fold_value(match: str, value: str) -> str:
 
 
 def load_merchants(path: str) -> MerchantTable:
-    """Read the table: UTF-8, the first line names the columns match, value, merchant_id, name. Raises ConfigurationError.
+    """Read the table: UTF-8 CSV, its first line names the columns match, value, merchant_id, name.
 
     `match` is descriptor, mid or member_id. Only a `*` at the end of a descriptor stands for anything; one inside is a
-    character, as card networks use it (`EXAMPLE*STORE`).
+    character, as card networks use it (`EXAMPLE*STORE`). Raises ConfigurationError, naming the line.
     """
     table = MerchantTable()
     try:
@@ -85,6 +85,8 @@ def add_line(table: MerchantTable, row: dict[str, str | None]) -> None:
     """Add one line to the table. Raises ValueError with the reason when it cannot be used."""
     if "" in row:
         raise ValueError("more values than columns")
+    if any("\0" in (value or "") for value in row.values()):
+        raise ValueError("a NUL character")
     match, value, merchant_id, name = ((row[column] or "").strip() for column in COLUMNS)
     if match not in MATCHES:
         raise ValueError(f"match is {match!r}, not one of {', '.join(MATCHES)}")

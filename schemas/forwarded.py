@@ -1,0 +1,113 @@
+"""What downstream services receive: the reseller's documented webhook, and `enrichment` beside its payload.
+
+The payload has exactly the 46 documented keys, so that a consumer that refuses unknown ones still reads it; what the
+pipeline adds stands in one more object of the envelope, where only a consumer that looks for it finds it.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from schemas.alert import Alert
+from schemas.presented import present_amount
+from schemas.times import hours_until
+
+# Keys of the payload whose value is a fact, and which.
+FACT_KEYS = {
+    "alertTimeStamp": "alerted_at",
+    "enrollmentId": "enrollment_id",
+    "companyId": "company_id",
+    "issuer": "issuer",
+    "cardBin": "card_bin",
+    "cardLastFour": "card_last4",
+    "cardExpirationDate": "card_expiration_date",
+    "acquirerBin": "acquirer_bin",
+    "statusCode": "status_code",
+    "ruleType": "rule_type",
+    "ruleName": "rule_name",
+    "installmentNumber": "installment_number",
+    "pricingTier": "pricing_tier",
+    "transactionTimeStamp": "transaction_at",
+    "merchantDescriptor": "merchant_descriptor",
+    "ethocaMergantId": "ethoca_merchant_id",
+    "merchantId": "merchant_id",
+    "merchantOrderId": "merchant_order_id",
+    "merchantName": "merchant_name",
+    "partnerId": "partner_id",
+    "partnerName": "partner_name",
+    "clientName": "client_name",
+    "caid": "caid",
+    "mcc": "mcc",
+    "currency": "currency",
+    "transactionType": "transaction_type",
+    "initiatedBy": "initiated_by",
+    "authCode": "auth_code",
+    "source": "alert_source",
+    "reasonCode": "reason_code",
+    "acquirerReferenceNumber": "arn",
+    "transactionId": "transaction_id",
+    "chargebackCurrency": "chargeback_currency",
+    "paymentType": "payment_type",
+    "outcome": "outcome",
+}
+
+
+def forward_body(alert: Alert, event: str, occurred_at: str, now: datetime | None = None) -> bytes:
+    """Return the body of a delivery: {"event", "timestamp", "payload", "enrichment"} as JSON.
+
+    event        "alert.created", "alert.resolved" or "alert.updated"
+    occurred_at  when it happened, UTC ISO 8601: `timestamp`, and the payload's `updatedAt`
+    now          the moment from which `hoursLeft` is counted; by default the present one
+    """
+    body = {
+        "event": event,
+        "timestamp": occurred_at,
+        "payload": payload_of(alert, occurred_at, now or datetime.now(UTC)),
+        "enrichment": enrichment_of(alert),
+    }
+    return msgspec.json.encode(body)
+
+
+def payload_of(alert: Alert, occurred_at: str, now: datetime) -> dict[str, Any]:
+    """Return the 46 documented keys. All are there; what is unknown or withheld (`descriptorContact`) is null."""
+    payload: dict[str, Any] = {key: alert.facts.get(fact) for key, fact in FACT_KEYS.items()}
+    return payload | {
+        "id": alert.id,
+        "providerId": alert.provider_alert_id,
+        "provider": alert.network.upper(),
+        "type": type_of(alert),
+        "status": alert.status.upper(),
+        "descriptorContact": None,
+        "amount": present_amount(alert, "amount"),
+        "chargebackAmount": present_amount(alert, "chargeback_amount"),
+        "createdAt": alert.received_at,
+        "updatedAt": occurred_at,
+        "hoursLeft": None if alert.respond_by is None else hours_until(alert.respond_by, now),
+    }
+
+
+def type_of(alert: Alert) -> str:
+    """Return the type in the documented spelling (ETHOCA_CONFIRMED_FRAUD), whichever door the alert came through.
+
+    Of a kind that is not known the sender's own word goes on.
+    """
+    derived = f"{alert.network}_{alert.kind}".upper()
+    return alert.facts.get("type", derived) if alert.kind == "other" else derived
+
+
+def enrichment_of(alert: Alert) -> dict[str, Any]:
+    """Return what the documented payload has no place for. What enrichers added stands under its own names."""
+    return alert.enrichment | {
+        "kind": alert.kind,
+        "source": alert.source,
+        "revision": alert.revision,
+        "duplicates": alert.duplicates,
+        "repaired": alert.repaired,
+        "card_network": alert.card_network,
+        "respond_by": alert.respond_by,
+        "related": alert.related,
+        "member_id": alert.facts.get("member_id"),
+        "is_3d_secure": alert.facts.get("is_3d_secure"),
+        "problems": len(alert.problems),
+    }
