@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from schemas.configuration import Configuration
 from workers.enrich.merchants import MerchantTable, load_merchants
@@ -14,7 +13,7 @@ DEFAULT_RESPONSE_HOURS = 24.0
 class Rules:
     """The response window of each source, in hours from the alert, and the table of merchants."""
 
-    response_hours: Mapping[str, float] = MappingProxyType({})
+    response_hours: Mapping[str, float] = field(default_factory=dict)
     merchants: MerchantTable = field(default_factory=MerchantTable)
 
 
