@@ -1,4 +1,4 @@
-"""Read a body as JSON, strictly and within bounds, and find the alerts in it: the reading that door and workers share."""
+"""Read a body as JSON, strictly and within bounds, and find the alerts in it: the reading door and workers share."""
 
 import json
 import re
@@ -78,8 +78,10 @@ def split_alerts(document: Any) -> tuple[list[Any], bool]:  # noqa: ANN401 - see
 
 def alert_fields(item: Any, form: Format) -> dict[str, Any] | None:  # noqa: ANN401 - see parse_json
     """Return the object that holds an alert's own fields: the item itself, or a reseller's `payload`."""
-    if form == "reseller" and isinstance(item, dict) and isinstance(item.get("payload"), dict):
-        item = item["payload"]
+    if form == "reseller" and isinstance(item, dict):
+        payload = item.get("payload", item.get("Payload"))
+        if isinstance(payload, dict):
+            item = payload
     return item if isinstance(item, dict) else None
 
 
