@@ -104,3 +104,8 @@ def test_image_knows_its_version(tmp_path: Path) -> None:
     subprocess.run([sys.executable, script, str(ROOT / "pyproject.toml"), str(tmp_path / "app")], check=True)
     (found,) = distributions(name="alert-intake", path=[str(tmp_path / "app")])
     assert found.version == tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+
+
+def test_door_image_has_what_its_worker_class_imports() -> None:
+    """gunicorn's gevent worker imports `packaging`, which only the extra `gevent` of gunicorn asks for."""
+    assert "packaging" in read_pins(ROOT / lock_file("ingress"))
