@@ -14,6 +14,7 @@ from typing import Self
 from deploy.embedded.children import NotStarted, stop_children, wait_until
 
 PORTS = range(20000, 32768)
+PORT_PATIENCE = 3.0
 
 # What an engine inherits: nothing of the caller's PG*, LD_* or locale settings.
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
@@ -98,13 +99,19 @@ def keep_password(folder: Path) -> str:
     return file.read_text(encoding="utf-8")
 
 
-def choose_port(folder: Path, wanted: int | None = None) -> int:
-    """Return a free loopback port: the wanted one, else the one of the last time when it is still free, else any."""
+def choose_port(file: Path, wanted: int | None = None) -> int:
+    """Return a free loopback port: the wanted one, else that of the last time, in `file`, else any. Raises NotStarted.
+
+    Both are waited for a moment: the programs of a run that was killed take a second to notice.
+    """
     if wanted is not None:
+        if not wait_until(lambda: is_free(wanted), PORT_PATIENCE, 0.1):
+            raise NotStarted(f"port {wanted} is taken; end what listens there, or choose another")
         return wanted
-    file = folder / "port"
     last = int(file.read_text(encoding="ascii")) if file.exists() else 0
-    port = last if last and is_free(last) else any_free_port()
+    if last and wait_until(lambda: is_free(last), PORT_PATIENCE, 0.1):
+        return last
+    port = any_free_port()
     write_file(file, str(port), 0o644)
     return port
 

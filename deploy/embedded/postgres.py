@@ -102,7 +102,7 @@ def start_postgres(folder: Path, log: Path, *, port: int | None = None, patience
         write_record(folder, {"engine": ENGINE, "version": version, "data": name_cluster(folder, cluster)})
         # The lock proves that no server is left, so a pid that a crash left behind is nobody's, or a stranger's.
         (cluster / "postmaster.pid").unlink(missing_ok=True)
-        chosen = choose_port(folder, port)
+        chosen = choose_port(folder / "port", port)
         options = [
             part for name, value in (SETTINGS | {"port": str(chosen)}).items() for part in ("-c", f"{name}={value}")
         ]

@@ -66,7 +66,7 @@ def start_valkey(
             raise refuse_record(folder, record, ENGINE, version)
         write_record(folder, {"engine": ENGINE, "version": version})
         password = keep_password(folder)
-        chosen = choose_port(folder, port)
+        chosen = choose_port(folder / "port", port)
         configure(folder, settings, chosen, password)
         process = start_child(
             [str(binary), str(folder / "valkey.conf")],

@@ -126,13 +126,19 @@ def test_taken_port_moves_the_server_elsewhere(folder: Path) -> None:
             assert second.port != port
 
 
-def test_start_failure_names_the_reason(folder: Path) -> None:
-    """A server that cannot start is reported in one line, with the log to look at."""
+def test_wanted_port_that_is_taken_is_named(folder: Path) -> None:
+    """A port that was asked for is not quietly replaced by another."""
     with socket.socket() as stranger:
         stranger.bind(("127.0.0.1", 0))
         stranger.listen()
-        with pytest.raises(NotStarted, match=r"(?s)Valkey ended.*log"):
+        with pytest.raises(NotStarted, match="is taken"):
             start_valkey(folder, folder / "log", BROKER, port=stranger.getsockname()[1])
+
+
+def test_start_failure_names_the_reason(folder: Path) -> None:
+    """A server that cannot start is reported in one line, with the log to look at."""
+    with pytest.raises(NotStarted, match=r"Valkey ended at its start: .*log"):
+        start_valkey(folder, folder / "log", (*BROKER, "no-such-setting yes"))
 
 
 def test_engines_die_with_their_starter(folder: Path) -> None:

@@ -1,0 +1,166 @@
+"""The programs of the local stack: one row each, with its command, what it is told, and how one sees that it works."""
+
+import http.client
+import os
+import signal
+import ssl
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from celery import Celery
+
+import deploy
+from deploy.embedded.certificate_files import DevelopmentCertificates
+from deploy.embedded.children import start_child
+from deploy.embedded.layout import Layout
+from deploy.embedded.supervise import Part, explain_by
+
+# The folder that holds our packages, and the configuration files of the servers beside them.
+HOME = Path(deploy.__file__).resolve().parents[1]
+GUNICORN = (sys.executable, "-m", "gunicorn")
+CELERY = (sys.executable, "-m", "celery", "-A", "workers.app")
+QUIETLY = ("--without-gossip", "--without-mingle")
+PROBE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """What the programs are built from. `addresses` are JOURNAL_URL, BROKER_URL and DATABASE_URL."""
+
+    layout: Layout
+    ports: dict[str, int]
+    addresses: dict[str, str]
+    certificates: DevelopmentCertificates
+    ingress_workers: int = 2
+    drain_processes: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One row of the table."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: dict[str, str]
+    answers: Callable[[], bool]
+    last: bool = False
+
+
+def programs(stack: Stack) -> list[Program]:
+    """Return the table. The order is that of starting; those marked `last` are stopped after the others."""
+    layout, ports = stack.layout, stack.ports
+    told = stack.addresses | {"ALERT_INTAKE_CONFIG": str(layout.configuration)}
+    counted = {"PROMETHEUS_MULTIPROC_DIR": str(layout.metrics)}
+    bind = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
+    broker = stack.addresses["BROKER_URL"]
+    return [
+        Program(
+            "receiver",
+            (
+                *(sys.executable, "-m", "deploy.embedded.receiver", "--port", str(ports["receiver"])),
+                *("--secret-file", str(layout.secrets / "receiver_secret")),
+                *("--deliveries", str(layout.root / "received.jsonl")),
+            ),
+            {},
+            lambda: answers_http(ports["receiver"], "/"),
+            last=True,
+        ),
+        Program(
+            "ingress",
+            (*GUNICORN, "-c", server_settings("gunicorn.conf.py"), "ingress.app:create_app()"),
+            told | counted | {"INGRESS_BIND": bind["push"], "INGRESS_WORKERS": str(stack.ingress_workers)},
+            lambda: answers_http(ports["push"], "/", mutual_tls(stack.certificates)),
+        ),
+        Program(
+            "platform",
+            (*GUNICORN, "-c", server_settings("gunicorn.platform.conf.py"), "ingress.health:create_app()"),
+            told | counted | {"PLATFORM_BIND": bind["platform"]},
+            lambda: answers_http(ports["platform"], "/readyz", wanted=200),
+        ),
+        Program(
+            "drain",
+            (
+                *CELERY,
+                "worker",
+                "-Q",
+                "drain",
+                "-P",
+                "prefork",
+                "-c",
+                str(stack.drain_processes),
+                "-n",
+                "drain@local",
+                *QUIETLY,
+            ),
+            told,
+            lambda: answers_ping(broker, "drain@local"),
+        ),
+        Program(
+            "forward",
+            (*CELERY, "worker", "-Q", "forward", "-P", "threads", "-c", "2", "-n", "forward@local", *QUIETLY),
+            told,
+            lambda: answers_ping(broker, "forward@local"),
+        ),
+        Program("beat", (*CELERY, "beat"), told, lambda: True),
+        Program(
+            "console",
+            (*GUNICORN, "-c", server_settings("gunicorn.console.conf.py"), "console.app:create_app()"),
+            told | {"CONSOLE_BIND": bind["console"]},
+            lambda: answers_http(ports["console"], "/openapi.json", wanted=200),
+        ),
+    ]
+
+
+def part_of(program: Program, layout: Layout) -> Part:
+    """Turn a row of the table into a part that can be supervised."""
+    log = layout.log(program.name)
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
+    return Part(
+        name=program.name,
+        begin=lambda: start_child(
+            program.command,
+            log=log,
+            environment=inherited | {"PYTHONUNBUFFERED": "1"} | program.environment,
+            folder=HOME,
+            death_signal=signal.SIGKILL,
+        ),
+        answers=program.answers,
+        explain=explain_by(log),
+        last=program.last,
+    )
+
+
+def server_settings(file: str) -> str:
+    """Return the path of a gunicorn configuration file."""
+    return str(HOME / "deploy" / file)
+
+
+def mutual_tls(certificates: DevelopmentCertificates) -> ssl.SSLContext:
+    """Return a context that knows the door and shows it the development client certificate."""
+    context = ssl.create_default_context(cafile=str(certificates.authority.certificate))
+    context.load_cert_chain(certificates.client.certificate, certificates.client.key)
+    return context
+
+
+def answers_http(port: int, path: str, tls: ssl.SSLContext | None = None, wanted: int | None = None) -> bool:
+    """Tell whether an HTTP server answers, with the status `wanted` or any at all."""
+    if tls is None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PROBE_SECONDS)
+    else:
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=PROBE_SECONDS, context=tls)
+    try:
+        connection.request("GET", path)
+        status = connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+    return wanted is None or status == wanted
+
+
+def answers_ping(broker_url: str, node: str) -> bool:
+    """Tell whether a Celery worker answers."""
+    with Celery(broker=broker_url, set_as_current=False) as app:
+        return bool(app.control.ping(destination=[node], timeout=1.0))
