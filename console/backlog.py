@@ -1,0 +1,84 @@
+"""What is on its way: the journal, the queues of the workers, and what the database holds."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import redis
+
+from console.connections import Database
+from console.stream import parse_id
+from schemas.configuration import Journal
+from schemas.journal import GROUP, measure_journal
+
+QUEUES = ("drain", "forward")
+ENDINGS = ("stored", "updated", "duplicate", "superseded", "rejected")
+
+
+def measure_stream(client: redis.Redis, settings: Journal) -> dict[str, Any]:
+    """Return what waits in the journal. Shares are of Redis's maxmemory (None when it has none), ages in seconds.
+
+    entries  in the stream: not yet settled
+    pending  of these, those that a drain has in hand
+    """
+    state = measure_journal(client, settings)
+    oldest: Any = client.xrange(settings.stream, count=1)
+    age = None
+    if oldest:
+        seconds, microseconds = client.time()
+        age = max(0.0, seconds + microseconds / 1e6 - parse_id(oldest[0][0])[0] / 1000)
+    return {
+        "entries": state.entries,
+        "pending": count_pending(client, settings.stream),
+        "oldest_age": age,
+        "memory_used": state.used,
+        "memory_limit": state.limit or None,
+        "memory_share": state.used / state.limit if state.limit else None,
+        "refuses_at_share": settings.max_memory_share,
+    }
+
+
+def count_pending(client: redis.Redis, stream: str) -> int:
+    """Return how many entries drains have in hand; 0 before the first drain has made the group."""
+    try:
+        return int(client.xpending(stream, GROUP)["pending"])
+    except redis.ResponseError as error:
+        if "NOGROUP" in str(error):
+            return 0
+        raise
+
+
+def measure_queues(client: redis.Redis) -> dict[str, int]:
+    """Return how many ticks lie in each queue of the broker; none of them carries an alert."""
+    return {queue: int(client.llen(queue)) for queue in QUEUES}
+
+
+def count_rows(database: Database) -> dict[str, Any]:
+    """Return what the database holds: alerts, endings since the beginning, outbox, open rejections."""
+    row = database.execute(COUNT_ROWS).fetchone() or {}
+    endings = database.execute(SUM_ENDINGS).fetchone() or {}
+    oldest = row.get("oldest_due")
+    return {
+        "alerts": row["alerts"],
+        "endings": {name: int(endings[name]) for name in ENDINGS},
+        "outbox": {
+            "due": row["due"],
+            "given_up": row["given_up"],
+            "oldest_due_age": max(0.0, (datetime.now(UTC) - oldest).total_seconds()) if oldest else None,
+        },
+        "open_rejections": row["open_rejections"],
+    }
+
+
+COUNT_ROWS = """
+    SELECT (SELECT count(*) FROM alerts) AS alerts,
+           (SELECT count(*) FROM outbox WHERE state = 'due') AS due,
+           (SELECT min(created_at) FROM outbox WHERE state = 'due') AS oldest_due,
+           (SELECT count(*) FROM outbox WHERE state = 'given_up') AS given_up,
+           (SELECT count(*) FROM rejections WHERE state = 'open') AS open_rejections
+"""
+SUM_ENDINGS = """
+    SELECT coalesce(sum(stored), 0) AS stored, coalesce(sum(updated), 0) AS updated,
+           coalesce(sum(duplicate), 0) AS duplicate, coalesce(sum(superseded), 0) AS superseded,
+           coalesce(sum(rejected), 0) AS rejected
+    FROM totals
+"""

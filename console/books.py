@@ -1,0 +1,150 @@
+"""The books: every entry ever added to the journal is settled or waiting, for each incarnation of it.
+
+Exact while drains run, without stopping them, by the order in which things are read:
+
+1. what Postgres knows of the journal's counter: it may only have grown since;
+2. the stream's counter and its last id, at one moment. What came later is left out, by that id;
+3. the ids still in the stream up to it;
+4. receipts, in one snapshot. An entry leaves the stream only after its receipt is committed, so one without a receipt
+   now was in the stream at step 3 and is waiting; every other one is settled.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from console.connections import Database
+from console.stream import PAGE, EntryId, Stream, entry_key, read_incarnation, read_stream, walk_stream
+from console.unreachable import Unreachable
+
+ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One incarnation of the journal, counted in entries."""
+
+    incarnation: str | None
+    current: bool
+    added: int
+    settled: int
+    waiting: int
+    orphaned: int = 0
+
+    @property
+    def missing(self) -> int:
+        """Entries that were added and are neither settled nor waiting; negative when more was settled than added."""
+        return self.added - self.settled - self.waiting
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every entry is accounted for."""
+        return self.missing == 0 and self.orphaned == 0
+
+
+def audit_books(client: redis.Redis, database: Database, stream: str) -> list[Account]:
+    """Return one account per incarnation, the current one first. `database` must not be inside a transaction.
+
+    Raises Unreachable when the journal keeps being replaced; psycopg.Error and redis.RedisError pass through.
+    """
+    for _attempt in range(ATTEMPTS):
+        recorded = read_recorded(database)
+        seen = read_stream(client, stream)
+        inside = list(walk_stream(client, stream, seen.last_id)) if seen.length else []
+        accounts = read_accounts(database, seen, inside, recorded)
+        if read_incarnation(client, stream) == seen.incarnation:
+            return accounts
+        time.sleep(0.1)  # a new incarnation begins this very moment
+    raise Unreachable("the journal's incarnation keeps changing; is it being emptied again and again?")
+
+
+def present_books(accounts: Sequence[Account]) -> dict[str, Any]:
+    """Return the books as the API gives them: sums over all incarnations, and what is unaccounted for."""
+    return {
+        "balanced": all(account.balanced for account in accounts),
+        "added": sum(account.added for account in accounts),
+        "settled": sum(account.settled for account in accounts),
+        "waiting": sum(account.waiting for account in accounts),
+        "orphaned": sum(account.orphaned for account in accounts),
+        "unaccounted": [
+            {"incarnation": account.incarnation, "entries": account.missing} for account in accounts if account.missing
+        ],
+    }
+
+
+def read_recorded(database: Database) -> Mapping[str, int]:
+    """Return the highest count of entries that was ever seen, by incarnation."""
+    with database.transaction():
+        rows = database.execute("SELECT incarnation::text, added FROM journals").fetchall()
+    return {row["incarnation"]: row["added"] for row in rows}
+
+
+def read_accounts(
+    database: Database, seen: Stream, inside: Sequence[EntryId], recorded: Mapping[str, int]
+) -> list[Account]:
+    """Hold the stream against the receipts, in one snapshot."""
+    with database.transaction():
+        database.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        known = {row["incarnation"]: row for row in database.execute(SELECT_ACCOUNTS).fetchall()}
+        later = count_later(database, seen.incarnation, seen.last_id)
+        received = count_received(database, seen.incarnation, inside)
+    own = known.pop(seen.incarnation, {}) if seen.incarnation else {}
+    base = own.get("base")
+    if base is None:  # no drain has opened this account yet: it is of what is in the stream
+        base = seen.added - seen.length
+    current = Account(
+        incarnation=seen.incarnation,
+        current=True,
+        added=max(seen.added, recorded.get(seen.incarnation or "", 0)) - base,
+        settled=own.get("settled", 0) - later,
+        waiting=len(inside) - received,
+        orphaned=seen.orphaned,
+    )
+    return [current, *(close_account(row) for row in known.values())]
+
+
+def close_account(row: Mapping[str, Any]) -> Account:
+    """Return the account of an earlier incarnation, of which nothing can be waiting any more."""
+    added = max((row["added"] or 0) - (row["base"] or 0), row["settled"])
+    return Account(row["incarnation"], current=False, added=added, settled=row["settled"], waiting=0)
+
+
+def count_later(database: Database, incarnation: str | None, last: EntryId) -> int:
+    """Count the receipts of entries behind `last`."""
+    moment, counter = entry_key(last)
+    row = database.execute(COUNT_LATER, {"incarnation": incarnation, "moment": moment, "counter": counter}).fetchone()
+    return int(row["receipts"]) if row else 0
+
+
+def count_received(database: Database, incarnation: str | None, ids: Sequence[EntryId]) -> int:
+    """Count those of `ids` that have a receipt."""
+    received = 0
+    for start in range(0, len(ids), PAGE):
+        keys = [entry_key(entry_id) for entry_id in ids[start : start + PAGE]]
+        columns = [[moment for moment, _ in keys], [counter for _, counter in keys]]
+        row = database.execute(COUNT_RECEIVED, [*columns, incarnation]).fetchone()
+        received += int(row["receipts"]) if row else 0
+    return received
+
+
+SELECT_ACCOUNTS = """
+    SELECT incarnation::text, j.base, j.added, coalesce(t.settled, 0)::bigint AS settled
+    FROM journals j
+    FULL JOIN (SELECT incarnation, sum(entries) AS settled FROM totals GROUP BY incarnation) t USING (incarnation)
+    ORDER BY j.first_seen_at DESC
+"""
+# The plain bound beside the row comparison is what lets PostgreSQL leave out whole partitions.
+COUNT_LATER = """
+    SELECT count(*) AS receipts FROM receipts
+    WHERE incarnation = %(incarnation)s::uuid
+        AND (entered_at, sequence) > (%(moment)s, %(counter)s) AND entered_at >= %(moment)s
+"""
+COUNT_RECEIVED = """
+    SELECT count(*) AS receipts
+    FROM unnest(%s::timestamptz[], %s::bigint[]) AS inside (entered_at, sequence)
+    JOIN receipts r USING (entered_at, sequence)
+    WHERE r.incarnation = %s::uuid
+"""

@@ -1,0 +1,1 @@
+"""The commands of `alert-intake`, one module each, loaded only when called."""

@@ -1,0 +1,77 @@
+"""`alert-intake status`: what waits, what is stored, what is due."""
+
+from typing import Any
+
+import click
+
+from console.backlog import count_rows, measure_queues, measure_stream
+from console.connections import open_database, open_redis
+from console.report import print_json, print_table, reporting
+from console.unreachable import Unreachable
+from schemas.configuration import load_configuration, require_address
+from schemas.journal import JournalUnavailable
+
+
+@click.command()
+@reporting
+@click.pass_context
+def status(ctx: click.Context, as_json: bool) -> None:
+    """Show the journal, the workers' queues, the stored alerts, the endings and the outbox.
+
+    Exit status 1 when migrations are missing or the journal is so full that the door refuses.
+    """
+    from deploy.migrations import pending_migrations
+
+    settings = load_configuration().journal
+    with open_redis("JOURNAL_URL") as journal:
+        try:
+            stream = measure_stream(journal, settings)
+        except JournalUnavailable as error:
+            raise Unreachable(
+                f"JOURNAL_URL: Redis does not answer ({error}); check the address and the server"
+            ) from error
+    with open_redis("BROKER_URL") as broker:
+        queues = measure_queues(broker)
+    with open_database() as database:
+        pending = pending_migrations(require_address("DATABASE_URL"))
+        report: dict[str, Any] = {"journal": stream, "queues": queues, "pending_migrations": pending}
+        if "0001.alerts" not in pending:
+            report |= count_rows(database)
+    full = stream["memory_share"] is not None and stream["memory_share"] >= stream["refuses_at_share"]
+    report["well"] = not pending and not full
+    if as_json:
+        print_json(report)
+    else:
+        print_table(("what", "how much"), rows_of(report))
+    if not report["well"]:
+        ctx.exit(1)
+
+
+def rows_of(report: dict[str, Any]) -> list[tuple[str, object]]:
+    """Return the report as rows for people."""
+    journal = report["journal"]
+    share = journal["memory_share"]
+    rows: list[tuple[str, object]] = [
+        ("journal: entries", journal["entries"]),
+        ("journal: of these in hand", journal["pending"]),
+        ("journal: oldest, seconds", journal["oldest_age"]),
+        (
+            "journal: memory",
+            "no limit set" if share is None else f"{share:.1%}, refusing from {journal['refuses_at_share']:.0%}",
+        ),
+        *((f"queue {name}: ticks", length) for name, length in report["queues"].items()),
+    ]
+    if "alerts" in report:
+        rows.append(("alerts stored", report["alerts"]))
+        rows += [(f"endings: {name}", count) for name, count in report["endings"].items()]
+        rows += [
+            ("deliveries due", report["outbox"]["due"]),
+            ("deliveries: oldest due, seconds", report["outbox"]["oldest_due_age"]),
+            ("deliveries given up", report["outbox"]["given_up"]),
+            ("rejections open", report["open_rejections"]),
+        ]
+    missing = report["pending_migrations"]
+    rows.append(
+        ("migrations", f"missing: {', '.join(missing)}; run `alert-intake migrate`" if missing else "all applied")
+    )
+    return rows

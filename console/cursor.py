@@ -1,0 +1,28 @@
+"""Cursors: where a list was left, as text that clients pass back and do not read."""
+
+import base64
+import binascii
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+
+class BadCursor(ValueError):
+    """The text is no cursor of this list."""
+
+
+def write_cursor(kind: str, *place: str | int) -> str:
+    """Encode a place in the list `kind`: the sort key of the last row given out."""
+    return base64.urlsafe_b64encode(orjson.dumps([kind, *place])).decode().rstrip("=")
+
+
+def read_cursor(kind: str, text: str, *types: type) -> list[Any]:
+    """Decode a cursor of the list `kind` whose place has values of these types. Raises BadCursor."""
+    try:
+        place = orjson.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError) as error:
+        raise BadCursor(f"cursor: not a cursor of {quote(kind)}") from error
+    if not isinstance(place, list) or place[:1] != [kind] or [type(value) for value in place[1:]] != list(types):
+        raise BadCursor(f"cursor: not a cursor of {quote(kind)}")
+    return place[1:]

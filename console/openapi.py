@@ -1,0 +1,192 @@
+"""The description of the read API, OpenAPI 3.1."""
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from console.alerts import MAX_LIMIT
+from console.asked import DEFAULT_LIMIT
+from console.deliveries import STATES as DELIVERY_STATES
+from console.rejections import STATES as REJECTION_STATES
+from schemas.alert import DETAILS
+
+Schema = dict[str, Any]
+
+TEXT: Schema = {"type": "string"}
+OPTIONAL: Schema = {"type": ["string", "null"]}
+TIME: Schema = {"type": "string", "format": "date-time"}
+OPTIONAL_TIME: Schema = {"type": ["string", "null"], "format": "date-time"}
+ID: Schema = {"type": "string", "format": "uuid"}
+OPTIONAL_ID: Schema = {"type": ["string", "null"], "format": "uuid"}
+NUMBER: Schema = {"type": "integer"}
+FLAG: Schema = {"type": "boolean"}
+ANY_OBJECT: Schema = {"type": "object"}
+
+
+def describe_api() -> dict[str, Any]:
+    """Return the whole description."""
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "alert-intake", "version": installed_version(), "description": DESCRIPTION},
+        "security": [{"token": []}],
+        "paths": {
+            "/v1/alerts": {"get": listing("alerts", "List alerts", ALERT_FILTERS, ALERT_PAGE)},
+            "/v1/alerts/{id}": {"get": one_alert()},
+            "/v1/audit": {"get": operation("audit", "Check the books", [], reference("Books"))},
+            "/v1/rejections": {
+                "get": listing("rejections", "List rejections", [state(REJECTION_STATES)], page("Rejection"))
+            },
+            "/v1/subscriptions": {"get": listing("subscriptions", "List subscriptions", [], page("Subscription"))},
+            "/v1/deliveries": {
+                "get": listing("deliveries", "List deliveries", [state(DELIVERY_STATES), query("subscription", TEXT,
+                               "Only those to the subscription of this name.")], page("Delivery"))
+            },
+        },
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": SCHEMAS,
+            "responses": {
+                "Problem": {
+                    "description": "What could not be answered, and why (RFC 9457).",
+                    "content": {"application/problem+json": {"schema": reference("Problem")}},
+                }
+            },
+        },
+    }  # fmt: skip
+
+
+def installed_version() -> str:
+    """Return the version of the product."""
+    try:
+        return version("alert-intake")
+    except PackageNotFoundError:  # run from a source tree that is not installed
+        return "unknown"
+
+
+def reference(name: str) -> Schema:
+    """Refer to a schema by name."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def record(**properties: Schema) -> Schema:
+    """Describe an object all of whose properties are always there."""
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def listed(schema: Schema) -> Schema:
+    """Describe a list."""
+    return {"type": "array", "items": schema}
+
+
+def page(name: str) -> Schema:
+    """Describe a page of a list."""
+    return record(data=listed(reference(name)), next_cursor=OPTIONAL)
+
+
+def query(name: str, schema: Schema, description: str) -> dict[str, Any]:
+    """Describe a parameter of the query string."""
+    return {"name": name, "in": "query", "schema": schema, "description": description}
+
+
+def state(states: tuple[str, ...]) -> dict[str, Any]:
+    """Describe the filter by state."""
+    return query("state", {"type": "string", "enum": list(states)}, "Only those in this state.")
+
+
+def operation(name: str, summary: str, parameters: list[dict[str, Any]], schema: Schema) -> dict[str, Any]:
+    """Describe a GET that answers with `schema`."""
+    return {
+        "operationId": name,
+        "summary": summary,
+        "parameters": parameters,
+        "responses": {
+            "200": {"description": summary, "content": {"application/json": {"schema": schema}}},
+            "default": {"$ref": "#/components/responses/Problem"},
+        },
+    }
+
+
+def listing(name: str, summary: str, parameters: list[dict[str, Any]], schema: Schema) -> dict[str, Any]:
+    """Describe a list with a cursor."""
+    limit = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
+    paging = [
+        query("limit", limit, "At most this many rows."),
+        query("cursor", TEXT, "Where the list was left: a cursor of an earlier answer, with the same filters."),
+    ]
+    return operation(name, summary, [*parameters, *paging], schema)
+
+
+def one_alert() -> dict[str, Any]:
+    """Describe the look-up of one alert."""
+    described = operation("alert", "Show one alert with all that became of it", [], reference("AlertInFull"))
+    described["parameters"] = [{"name": "id", "in": "path", "required": True, "schema": ID}]
+    return described
+
+
+DESCRIPTION = (
+    "Read-only. Times are UTC ISO 8601, money is a decimal string, ids are strings. An unknown parameter is an error. "
+    "The list of alerts is in the order in which they were stored and never skips or repeats one while others are "
+    "being stored: walk it by next_cursor, keep resume_cursor, and come back with it for what is new."
+)
+
+ALERT_FILTERS = [
+    query("provider", TEXT, "The network: ethoca, verifi, ..."),
+    query("provider_alert_id", TEXT, "The network's own alert id."),
+    query("kind", {"type": "string", "examples": ["confirmed_fraud", "customer_dispute", "other"]}, "The kind."),
+    query("status", {"type": "string", "examples": ["open", "resolved"]}, "The status now."),
+    query("merchant_id", TEXT, "The merchant's id."),
+    query("received_after", TIME, "Received then or later."),
+    query("received_before", TIME, "Received before then."),
+    query("order", {"type": "string", "enum": ["oldest", "newest"], "default": "oldest"},
+          "oldest: as they were stored. newest: the latest first, for people; it has no resume_cursor."),
+]  # fmt: skip
+
+ALERT: Schema = record(
+    id=ID, provider=TEXT, provider_alert_id=TEXT, source=TEXT, kind=TEXT, status=TEXT, revision=NUMBER,
+    duplicates=NUMBER, repaired=FLAG, amount=OPTIONAL, currency=OPTIONAL, issuer=OPTIONAL,
+    card=record(bin=OPTIONAL, last4=OPTIONAL, network=OPTIONAL),
+    transaction=record(at=OPTIONAL_TIME, id=OPTIONAL, arn=OPTIONAL, auth_code=OPTIONAL, type=OPTIONAL),
+    merchant=record(id=OPTIONAL, name=OPTIONAL, descriptor=OPTIONAL, mcc=OPTIONAL, order_id=OPTIONAL),
+    alerted_at=OPTIONAL_TIME, received_at=TIME, respond_by=OPTIONAL_TIME, related=listed(ID), enrichment=ANY_OBJECT,
+    details=record(**dict.fromkeys(DETAILS, OPTIONAL)),
+    problems=listed(record(field=TEXT, value=TEXT, why=TEXT)),
+)  # fmt: skip
+
+ALERT_PAGE = record(data=listed(reference("Alert")), next_cursor=OPTIONAL, resume_cursor=OPTIONAL)
+
+SCHEMAS: dict[str, Schema] = {
+    "Alert": ALERT,
+    "AlertInFull": {
+        "allOf": [
+            reference("Alert"),
+            record(
+                revisions=listed(record(revision=NUMBER, changed_at=TIME, source=TEXT, request_id=OPTIONAL_ID,
+                                        changes=ANY_OBJECT)),
+                receipts=listed(record(entry_id=TEXT, incarnation=ID, item=NUMBER, ending=TEXT, source=OPTIONAL,
+                                       request_id=OPTIONAL_ID, received_at=OPTIONAL_TIME, settled_at=TIME)),
+                deliveries=listed(record(
+                    id=ID, subscription=TEXT, subscription_id=ID, event=TEXT, revision=NUMBER, state=TEXT,
+                    attempts=NUMBER, due_at=TIME, created_at=TIME, ended_at=OPTIONAL_TIME,
+                    log=listed(record(number=NUMBER, attempted_at=TIME, status={"type": ["integer", "null"]},
+                                      milliseconds={"type": "number"}, error=OPTIONAL, next_at=OPTIONAL_TIME)),
+                )),
+            ),
+        ]
+    },
+    "Books": record(
+        balanced=FLAG, added=NUMBER, settled=NUMBER, waiting=NUMBER, orphaned=NUMBER,
+        unaccounted=listed(record(incarnation=OPTIONAL_ID, entries=NUMBER)),
+    ),
+    "Rejection": record(
+        id=ID, state=TEXT, reason=TEXT, why=TEXT, source=OPTIONAL, request_id=OPTIONAL_ID, item=NUMBER,
+        received_at=OPTIONAL_TIME, rejected_at=TIME, closed_at=OPTIONAL_TIME, note=OPTIONAL,
+    ),
+    "Subscription": record(
+        id=ID, name=TEXT, url=TEXT, events=listed(TEXT), state=TEXT, description=TEXT, created_at=TIME,
+    ),
+    "Delivery": record(
+        id=ID, state=TEXT, subscription=TEXT, subscription_id=ID, event=TEXT, alert_id=ID, attempts=NUMBER, due_at=TIME,
+        created_at=TIME, ended_at=OPTIONAL_TIME, last_status={"type": ["integer", "null"]}, last_error=OPTIONAL,
+        last_at=OPTIONAL_TIME,
+    ),
+    "Problem": record(type=TEXT, title=TEXT, status=NUMBER, detail=TEXT),
+}  # fmt: skip

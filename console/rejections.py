@@ -1,0 +1,74 @@
+"""Read rejections: what ended without becoming an alert, and waits until someone has dealt with it."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from console.alerts import Page, parse_uuid
+from console.connections import Database
+from console.cursor import BadCursor, read_cursor, write_cursor
+from console.report import strip_controls
+from schemas.cards import mask_cards
+from schemas.keyring import Keyring, Tampered, UnknownKey
+from schemas.subscription import rejection_binding
+
+STATES = ("open", "replayed", "discarded")
+
+
+def list_rejections(
+    database: Database, state: str | None = "open", limit: int = 100, cursor: str | None = None
+) -> Page:
+    """Return a page of rejections, the latest first. Raises BadCursor."""
+    moment, last_id = read_place(cursor) if cursor else (None, None)
+    rows = database.execute(
+        SELECT_REJECTIONS, {"state": state, "moment": moment, "last_id": last_id, "limit": limit + 1}
+    ).fetchall()
+    more, rows = len(rows) > limit, rows[:limit]
+    place = (rows[-1]["rejected_at"].isoformat(), str(rows[-1]["id"])) if more else ()
+    return Page(rows, write_cursor("rejections", *place) if more else None)
+
+
+def read_place(cursor: str) -> tuple[datetime, str]:
+    """Return where the list was left. Raises BadCursor."""
+    moment, last_id = read_cursor("rejections", cursor, str, str)
+    if parse_uuid(last_id) is None:
+        raise BadCursor("cursor: not a cursor of rejections")
+    try:
+        return datetime.fromisoformat(moment).astimezone(UTC), last_id
+    except ValueError as error:
+        raise BadCursor("cursor: not a cursor of rejections") from error
+
+
+def read_rejection(database: Database, rejection_id: str, keyring: Keyring) -> dict[str, Any] | None:
+    """Return one rejection with its body as text, or None when there is none of that id.
+
+    Card numbers in the body are masked. When it cannot be opened, `body` is None and `sealed_because` says why.
+    """
+    row = database.execute(SELECT_REJECTION, {"id": parse_uuid(rejection_id)}).fetchone()
+    if row is None:
+        return None
+    sealed = row.pop("sealed")
+    row["body"], row["sealed_because"] = None, None if sealed else "the entry held no body"
+    if sealed:
+        try:
+            row["body"] = show_body(keyring.unseal(bytes(sealed), rejection_binding(str(row["id"]))))
+        except (UnknownKey, Tampered) as error:
+            row["sealed_because"] = str(error)
+    return row
+
+
+def show_body(body: bytes) -> str:
+    """Return a body as text fit for a screen: no control characters, no card numbers, broken UTF-8 replaced."""
+    return mask_cards(strip_controls(body.decode("utf-8", errors="replace")))
+
+
+SELECT_REJECTIONS = """
+    SELECT id, state, reason, why, source, request_id, item, received_at, rejected_at, closed_at, note FROM rejections
+    WHERE (%(state)s::text IS NULL OR state = %(state)s)
+        AND (%(moment)s::timestamptz IS NULL OR (rejected_at, id) < (%(moment)s, %(last_id)s::uuid))
+    ORDER BY rejected_at DESC, id DESC LIMIT %(limit)s
+"""
+SELECT_REJECTION = """
+    SELECT id, state, reason, why, source, request_id, item, received_at, rejected_at, closed_at, note, sealed,
+           (extract(epoch FROM entered_at) * 1000)::bigint || '-' || sequence AS entry_id, incarnation
+    FROM rejections WHERE id = %(id)s
+"""
