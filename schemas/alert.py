@@ -4,7 +4,7 @@ Two shapes. A `Message` is what one push says of one alert. An `Alert` is what a
 row of the table `alerts`, whose columns are its attributes, with the facts that have no column of their own in `details`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -93,6 +93,18 @@ class Alert:
     problems: list[dict[str, str]] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
     standing: dict[str, Any] = field(default_factory=dict)
+
+    def snapshot(self) -> "Alert":
+        """Return the alert as it stands now, for those who are told of it: without the marks that decide its future."""
+        return replace(
+            self,
+            facts=dict(self.facts),
+            related=list(self.related),
+            enrichment=dict(self.enrichment),
+            problems=list(self.problems),
+            seen=[],
+            standing={},
+        )
 
     def to_row(self) -> dict[str, Any]:
         """Return the columns of the table `alerts`, ready for JSON."""

@@ -11,9 +11,7 @@ from workers.enrich.enricher import Enricher
 from workers.enrich.merchant import find_merchant
 from workers.enrich.minor_units import count_amount
 from workers.enrich.respond_by import set_deadline
-from workers.enrich.rules import Rules, load_rules
-
-__all__ = ["LOCAL", "Rules", "enrich_alert", "load_rules"]
+from workers.enrich.rules import Rules
 
 log = structlog.get_logger()
 

@@ -10,7 +10,6 @@ The rules, for one alert (DESIGN, "Endings"):
 """
 
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -76,9 +75,9 @@ def store_alert(message: Message, report: Report, alert_id: str, decisions: Deci
     )
     apply_message(alert, message, moment_of(message, report), newer=True)
     decisions.stored[alert.id] = alert
-    decisions.events.append(Event("alert.created", deepcopy(alert)))
+    decisions.events.append(Event("alert.created", alert.snapshot()))
     if alert.status in CLOSED_STATUSES:
-        decisions.events.append(Event("alert.resolved", deepcopy(alert)))
+        decisions.events.append(Event("alert.resolved", alert.snapshot()))
     return alert
 
 
@@ -101,7 +100,7 @@ def revise_alert(alert: Alert, message: Message, report: Report, decisions: Deci
         request_id = report.envelope.request_id if report.envelope else ""
         decisions.revisions.append(Revision(alert.id, alert.revision, message.source, request_id, changes))
         resolved = alert.status in CLOSED_STATUSES and not was_closed
-        decisions.events.append(Event("alert.resolved" if resolved else "alert.updated", deepcopy(alert)))
+        decisions.events.append(Event("alert.resolved" if resolved else "alert.updated", alert.snapshot()))
     return "updated" if newer else "superseded"
 
 

@@ -12,7 +12,8 @@ import structlog
 
 from schemas.keyring import UnknownKey
 from workers.connections import Database, connect_database, connect_stream
-from workers.enrich.local import Rules, enrich_alert, load_rules
+from workers.enrich.local import enrich_alert
+from workers.enrich.rules import Rules, load_rules
 from workers.intake import announce, claims, dedupe, store
 from workers.intake.consume import Consumer
 from workers.intake.incarnation import JournalReplaced, note_added, open_journal
