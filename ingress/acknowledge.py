@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -17,7 +16,6 @@ MAX_ERRORS = 1000  # a body of one MiB can list half a million items
 NO_USABLE_ID = "the alert has no usable id: a string or an integer of 1 to 255 characters"
 
 Headers = Mapping[str, str]
-NO_HEADERS: Headers = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +24,7 @@ class Answer:
 
     status: int
     body: bytes
-    headers: Headers = NO_HEADERS
+    headers: Headers = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
