@@ -10,10 +10,43 @@ from pathlib import Path
 
 import pytest
 
+from console.command import COMMANDS
 from deploy.images.lock import IMAGES, lock_file
 
 ROOT = Path(__file__).resolve().parents[2]
 START = ROOT / "deploy" / "images" / "start"
+
+# What the commands of each image load, with what gunicorn, Celery and kombu load by name only.
+LOADED = {
+    "ingress": (
+        "ingress.app",
+        "ingress.health",
+        "ingress.serve",
+        "gunicorn.workers.ggevent",
+        "gunicorn.workers.gthread",
+    ),
+    "workers": ("workers.tasks", "kombu.transport.redis", "celery.concurrency.prefork", "celery.concurrency.thread"),
+    "console": (
+        *("console.app", "deploy.migrations", "gunicorn.workers.gthread"),
+        *(f"console.commands.{name}" for name in COMMANDS if name != "up"),
+    ),
+}
+
+# Loads the modules named after a list of packages, as if only those packages were installed.
+LOAD_WITH_ONLY = """
+import importlib, re, sys
+from importlib.metadata import packages_distributions
+plain = lambda name: re.sub("[-_.]+", "-", name).lower()
+allowed, owners = set(sys.argv[1].split()), packages_distributions()
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        packages = {plain(owner) for owner in owners.get(name.partition(".")[0], ())} - {"alert-intake"}
+        if packages and not packages & allowed:
+            raise ModuleNotFoundError(f"{name} is not in the image", name=name)
+sys.meta_path.insert(0, Refuse())
+for module in sys.argv[2:]:
+    importlib.import_module(module)
+"""
 LOCKS = [ROOT / "requirements.lock", *(ROOT / lock_file(image) for image in IMAGES)]
 
 
@@ -106,6 +139,10 @@ def test_image_knows_its_version(tmp_path: Path) -> None:
     assert found.version == tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 
 
-def test_door_image_has_what_its_worker_class_imports() -> None:
-    """gunicorn's gevent worker imports `packaging`, which only the extra `gevent` of gunicorn asks for."""
-    assert "packaging" in read_pins(ROOT / lock_file("ingress"))
+@pytest.mark.parametrize(("image", "modules"), LOADED.items(), ids=LOADED)
+def test_image_has_every_package_that_its_programs_load(image: str, modules: tuple[str, ...]) -> None:
+    """What each image starts can be loaded with the packages of its own lock file alone."""
+    environment = {"PATH": os.environ["PATH"], "BROKER_URL": "redis://127.0.0.1:1/0", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", LOAD_WITH_ONLY, " ".join(read_pins(ROOT / lock_file(image))), *modules]
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr[-2000:]
