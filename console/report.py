@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from console.surroundings import adopt_surroundings
+from schemas.alert import plain
 
 PIPE_WIDTH = 250
 _CONTROL = {code: None for code in (*range(32), 127, *range(128, 160)) if code not in {9, 10}}
@@ -31,8 +32,8 @@ def reporting(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def encode_json(document: object) -> bytes:
-    """Encode as JSON: times as UTC with a Z, ids and decimals as strings."""
-    return orjson.dumps(document, default=str, option=orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC)
+    """Encode as JSON: times as UTC ISO 8601 with milliseconds and a Z, ids and decimals as strings."""
+    return orjson.dumps(document, default=plain, option=orjson.OPT_PASSTHROUGH_DATETIME)
 
 
 def print_json(document: object) -> None:
@@ -59,7 +60,9 @@ def show_cell(cell: object) -> str:
         return "yes" if cell else "no"
     if isinstance(cell, float):
         return f"{cell:.1f}"
-    return strip_controls(str(cell))
+    if isinstance(cell, list):
+        return ", ".join(map(show_cell, cell))
+    return strip_controls(str(plain(cell)))
 
 
 def strip_controls(text: str) -> str:
