@@ -3,18 +3,20 @@
 Start pools by kind of work: `celery -A workers.app worker -Q drain` (prefork) and `-Q forward -P threads`.
 """
 
-from celery import Celery
-from kombu import Queue
+from celery import Celery, signals
+from kombu import Exchange, Queue
 
 from schemas.configuration import require_address
+from workers.deadline import stop_tasks
 from workers.logs import configure_logs
 from workers.metronome import SCHEDULE, Metronome
 
-configure_logs()
+signals.setup_logging.connect(configure_logs)  # and so Celery sets up none of its own
+signals.worker_shutting_down.connect(stop_tasks)
 
 app = Celery("alert-intake", broker=require_address("BROKER_URL"), include=["workers.tasks"])
 app.conf.update(
-    task_queues=[Queue("drain"), Queue("forward")],
+    task_queues=[Queue(name, Exchange(name), routing_key=name) for name in ("drain", "forward")],
     task_default_queue="forward",
     task_routes={"workers.drain": {"queue": "drain"}},
     beat_schedule=SCHEDULE,

@@ -6,8 +6,8 @@ import sys
 import structlog
 
 
-def configure_logs() -> None:
-    """Send structlog and the standard library through one formatter. Idempotent."""
+def configure_logs(**_signal: object) -> None:
+    """Send structlog and the standard library through one formatter. Connected to Celery's `setup_logging`."""
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -31,3 +31,5 @@ def configure_logs() -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
+    for ticking in ("celery.app.trace", "celery.worker.strategy"):  # a line for every tick would drown the rest
+        logging.getLogger(ticking).setLevel(logging.WARNING)

@@ -4,7 +4,6 @@ One loop keeps up to `concurrency` deliveries in flight. A slow receiver holds i
 finishes is recorded, and its place is leased out again.
 """
 
-import time
 from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import partial
@@ -13,6 +12,7 @@ import structlog
 
 from schemas.configuration import Forwarding
 from workers.connections import Database, connect_database
+from workers.deadline import Deadline
 from workers.delivery.guard import open_session
 from workers.delivery.lease import Attempt, Item, lease_due, now, record_attempts, seconds_until_due
 from workers.delivery.policy import Answer, judge_answer, next_wait
@@ -29,7 +29,7 @@ GATHER = 0.02  # seconds that finished deliveries are gathered for, to be record
 def forward(workshop: Workshop, seconds: float) -> Counter[str]:
     """Deliver what is due, for about `seconds`, then wait for what is still in flight. Return attempts by verdict."""
     settings = workshop.configuration.forwarding
-    deadline = time.monotonic() + seconds
+    deadline = Deadline(seconds)
     verdicts: Counter[str] = Counter()
     with (
         connect_database(workshop.database_url, "forward") as database,
@@ -39,8 +39,8 @@ def forward(workshop: Workshop, seconds: float) -> Counter[str]:
         database.execute(f"LISTEN {CHANNEL}")
         deliver = partial(deliver_item, session, keyring=workshop.keyring, settings=settings)
         in_flight: dict[Future[Answer], Item] = {}
-        while in_flight or time.monotonic() < deadline:
-            if time.monotonic() < deadline:
+        while in_flight or deadline.left() > 0:
+            if deadline.left() > 0:
                 free = settings.concurrency - len(in_flight)
                 for item in lease_due(database, free, settings.lease) if free else []:
                     in_flight[threads.submit(deliver, item)] = item
@@ -88,10 +88,10 @@ def log_attempt(attempt: Attempt) -> None:
     )
 
 
-def wait_for_due(database: Database, deadline: float) -> None:
+def wait_for_due(database: Database, deadline: Deadline) -> None:
     """Sleep until something is announced or falls due, a second at most."""
     due_in = seconds_until_due(database)
-    longest = min(LONGEST_SLEEP, deadline - time.monotonic())
+    longest = min(LONGEST_SLEEP, deadline.left())
     timeout = longest if due_in is None else min(longest, due_in)
     if timeout > 0:
         for _notification in database.notifies(timeout=timeout, stop_after=1):

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 
 import requests
 from requests.auth import HTTPBasicAuth
-from schemas.forwarded import forward_body
 from standardwebhooks import Webhook
 
 from schemas.alert import Alert, iso_time
 from schemas.configuration import Forwarding
+from schemas.forwarded import forward_body
 from schemas.keyring import Keyring, Tampered, UnknownKey
 from schemas.subscription import Credentials, unseal_credentials
 from workers.delivery.guard import AddressRefused

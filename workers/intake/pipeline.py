@@ -12,6 +12,7 @@ import structlog
 
 from schemas.keyring import UnknownKey
 from workers.connections import Database, connect_database, connect_stream
+from workers.deadline import Deadline
 from workers.enrich.local import enrich_alert
 from workers.enrich.rules import Rules, load_rules
 from workers.intake import announce, claims, dedupe, store
@@ -38,10 +39,10 @@ def drain(workshop: Workshop, consumer_name: str, seconds: float) -> Drained:
     """Carry entries from the journal to the database for about `seconds`. Raises when a server fails; none is lost."""
     drained = Drained()
     rules = load_rules(workshop.configuration)
-    deadline = time.monotonic() + seconds
+    deadline = Deadline(seconds)
     # The database first: an entry must not be taken before there is somewhere to put it.
     with connect_database(workshop.database_url, "drain") as database, connect_stream(workshop.journal_url) as client:
-        while time.monotonic() < deadline:
+        while deadline.left() > 0:
             stream = workshop.configuration.journal.stream
             try:
                 incarnation = open_journal(client, database, stream)
@@ -53,15 +54,15 @@ def drain(workshop: Workshop, consumer_name: str, seconds: float) -> Drained:
 
 
 def drain_journal(
-    workshop: Workshop, rules: Rules, consumer: Consumer, database: Database, deadline: float, drained: Drained
+    workshop: Workshop, rules: Rules, consumer: Consumer, database: Database, deadline: Deadline, drained: Drained
 ) -> None:
     """Carry batch after batch until the deadline. Raises JournalReplaced when the journal has to be opened anew."""
     noted = 0.0
-    while time.monotonic() < deadline:
+    while deadline.left() > 0:
         if time.monotonic() - noted >= NOTE_EVERY:
             note_added(consumer.client, database, consumer.stream, consumer.incarnation)
             noted = time.monotonic()
-        entries = consumer.take(deadline - time.monotonic())
+        entries = consumer.take(deadline.left())
         if entries:
             try:
                 carry_batch(workshop, rules, consumer, database, entries, drained)
@@ -93,7 +94,15 @@ def carry_batch(
     drained.entries += len(entries)
     drained.endings.update(endings)
     milliseconds = round((time.perf_counter() - began) * 1000, 1)
-    log.info("batch_stored", entries=len(entries), events=len(decisions.events), ms=milliseconds, **endings)
+    log.info(
+        "batch_stored",
+        first=entries[0].entry_id.decode(),
+        last=entries[-1].entry_id.decode(),
+        entries=len(entries),
+        events=len(decisions.events),
+        ms=milliseconds,
+        **endings,
+    )
 
 
 @store.retried_on_conflict

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Callable
 
-from schemas import ethoca, reseller
+import schemas.ethoca
+import schemas.reseller
 from schemas.alert import Message
 from schemas.configuration import Configuration
 from schemas.document import NotAnAlert, alert_id, read_document, split_alerts
@@ -15,7 +16,10 @@ from workers.intake.outcomes import Entry, Rejection, Report
 POISONED_AT = 6
 
 Reader = Callable[[object, Source, bool, Keyring], Message]
-READERS: dict[Format, Reader] = {"ethoca": ethoca.read_message, "reseller": reseller.read_message}
+READERS: dict[Format, Reader] = {
+    "ethoca": schemas.ethoca.read_message,
+    "reseller": schemas.reseller.read_message,
+}
 
 
 def validate_entry(entry: Entry, configuration: Configuration, keyring: Keyring) -> Report:
