@@ -1,17 +1,21 @@
 """The platform's own listener, plain HTTP, never public: alive, ready, and what was counted."""
 
 import os
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import orjson
 import redis
 from flask import Flask, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 from ingress.settings import Settings, load_settings, stop_on_fault
 from schemas.configuration import Journal
-from schemas.journal import JournalState, JournalUnavailable, check_room, connect_journal, measure_journal
+from schemas.journal import JournalUnavailable, check_room, connect_journal, measure_journal
 from schemas.secret import ConfigurationError
 
 
@@ -29,6 +33,8 @@ def create_app() -> Flask:
 def build_app(settings: Settings, client: redis.Redis) -> Flask:
     """Put the three pages together."""
     app = Flask("platform", static_folder=None)
+    gauges = CollectorRegistry()
+    gauges.register(JournalGauges(client, settings.configuration.journal))
 
     @app.get("/livez")
     def alive() -> Response:
@@ -42,8 +48,7 @@ def build_app(settings: Settings, client: redis.Redis) -> Flask:
 
     @app.get("/metrics")
     def metrics() -> Response:
-        body = collect_counts() + measure_gauges(client, settings.configuration.journal)
-        return Response(body, content_type=CONTENT_TYPE_LATEST)
+        return Response(collect_counts() + generate_latest(gauges), content_type=CONTENT_TYPE_LATEST)
 
     return app
 
@@ -77,19 +82,25 @@ def collect_counts() -> bytes:
     return generate_latest(registry)
 
 
-def measure_gauges(client: redis.Redis, settings: Journal) -> bytes:
-    """Return how full the journal is; without an answer only that it is unreachable."""
-    registry = CollectorRegistry()
-    reachable = Gauge("alert_intake_journal_reachable", "1 while the journal answers", registry=registry)
-    try:
-        state: JournalState = measure_journal(client, settings)
-    except JournalUnavailable:
-        return generate_latest(registry)
-    reachable.set(1)
-    for name, text, value in (
-        ("entries", "Entries that are not settled yet", state.entries),
-        ("used_bytes", "Memory used by the journal's Redis", state.used),
-        ("limit_bytes", "Its maxmemory, 0 for none", state.limit),
-    ):
-        Gauge(f"alert_intake_journal_{name}", text, registry=registry).set(value)
-    return generate_latest(registry)
+class JournalGauges(Collector):
+    """How full the journal is, measured when asked. Never kept in the folder of the door's counts."""
+
+    def __init__(self, client: redis.Redis, settings: Journal) -> None:
+        self._client = client
+        self._settings = settings
+
+    def collect(self) -> Iterator[Metric]:
+        """Measure; without an answer say only that there was none."""
+        state = None
+        with suppress(JournalUnavailable):
+            state = measure_journal(self._client, self._settings)
+        yield gauge("reachable", "1 while the journal answers", int(state is not None))
+        if state is not None:
+            yield gauge("entries", "Entries that are not settled yet", state.entries)
+            yield gauge("used_bytes", "Memory used by the journal's Redis", state.used)
+            yield gauge("limit_bytes", "Its maxmemory, 0 for none", state.limit)
+
+
+def gauge(name: str, text: str, value: int) -> Metric:
+    """Return one measured value."""
+    return GaugeMetricFamily(f"alert_intake_journal_{name}", text, value)

@@ -8,7 +8,7 @@ times. What cannot be served here is closed and ends its greenlet quietly: stran
 import ssl
 from collections import Counter
 from contextlib import suppress
-from ssl import SSLEOFError, SSLError
+from ssl import SSLEOFError, SSLError, SSLZeroReturnError
 from typing import Any, NoReturn
 from weakref import WeakSet
 
@@ -131,7 +131,7 @@ class RotatingContext:
                 connection.do_handshake()
         except TimeoutError:
             self._refuse(connection, "handshake too slow", address)
-        except SSLEOFError:
+        except (SSLEOFError, SSLZeroReturnError):
             self._refuse(connection, "gone")
         except SSLError as error:
             self._refuse(connection, getattr(error, "verify_message", None) or error.reason or "handshake", address)

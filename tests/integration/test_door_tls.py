@@ -45,7 +45,9 @@ def served_serial(sender: Sender) -> int:
     connection = sender.connect()
     connection.connect()
     try:
-        return x509.load_der_x509_certificate(connection.sock.getpeercert(True)).serial_number
+        shown = connection.sock.getpeercert(True)
+        assert shown is not None
+        return x509.load_der_x509_certificate(shown).serial_number
     finally:
         connection.close()
 
