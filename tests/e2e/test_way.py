@@ -23,22 +23,21 @@ def stored(environment: Environment, alert_id: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("bodies", [(AS_DOCUMENTED, WITH_QUOTES), (WITH_QUOTES, AS_DOCUMENTED)])
-def test_documented_sample_is_one_alert(run: Environment, bodies: tuple[bytes, bytes]) -> None:
+def test_documented_sample_is_one_alert(run: Environment, reseller: Sender, bodies: tuple[bytes, bytes]) -> None:
     """The reseller's sample, exactly as documented and with quotes, in either order, is one repaired alert."""
     alert_id = fresh_id()
-    sender = Sender(run, "reseller", certificate=False)
     for body in bodies:
-        assert sender.push(with_id(body, alert_id)).json() == {"alertId": alert_id, "status": "success"}
+        assert reseller.push(with_id(body, alert_id)).json() == {"alertId": alert_id, "status": "success"}
     alert = stored(run, alert_id)
     assert alert["repaired"] is True
     assert alert["details"]["company_id"] == "d2599442-95fa-49bf-a0a2-086362ef2283"
     assert (alert["duplicates"], alert["amount"], alert["merchant"]["id"]) == (1, "352.99", "456789")
 
 
-def test_alert_is_acknowledged_stored_and_forwarded(run: Environment) -> None:
+def test_alert_is_acknowledged_stored_and_forwarded(run: Environment, ethoca: Sender) -> None:
     """One push is answered with success, becomes the alert of the read API, and reaches the receiver signed."""
     alert_id = fresh_id()
-    answer = Sender(run).push(dispute(alert_id))
+    answer = ethoca.push(dispute(alert_id))
     assert (answer.status, answer.json()) == (200, {"alertId": alert_id, "status": "success"})
     assert answer.headers["x-request-id"]
     alert = stored(run, alert_id)
@@ -60,13 +59,12 @@ def test_alert_is_acknowledged_stored_and_forwarded(run: Environment) -> None:
 
 
 @pytest.mark.parametrize("wrap", ["single", "list", "alerts"])
-def test_one_or_many_per_push(run: Environment, wrap: str) -> None:
+def test_one_or_many_per_push(run: Environment, ethoca: Sender, wrap: str) -> None:
     """Both Ethoca samples are taken one by one, as a list, and as an object that holds a list."""
     ids = [fresh_id(), fresh_id()]
     alerts = [dispute(ids[0]), legacy_fraud(ids[1])]
     bodies = {"single": alerts, "list": [alerts], "alerts": [{"alerts": alerts}]}[wrap]
-    sender = Sender(run)
-    answers = [sender.push(body).json() for body in bodies]
+    answers = [ethoca.push(body).json() for body in bodies]
     each = [{"alertId": alert_id, "status": "success"} for alert_id in ids]
     assert answers == (each if wrap == "single" else [{"status": "success", "alerts": each}])
     assert stored(run, ids[0])["kind"] == "customer_dispute"
@@ -74,33 +72,32 @@ def test_one_or_many_per_push(run: Environment, wrap: str) -> None:
     assert (fraud["kind"], fraud["card"]["bin"], fraud["card"]["last4"]) == ("confirmed_fraud", "411111", "1111")
 
 
-def test_items_of_a_list_are_answered_each_for_itself(run: Environment) -> None:
+def test_items_of_a_list_are_answered_each_for_itself(run: Environment, ethoca: Sender) -> None:
     """In a list, an item without an id fails alone, and is kept as a rejection."""
     alert_id = fresh_id()
-    answer = Sender(run).push([dispute(alert_id), {"issuer": "no id"}])
+    answer = ethoca.push([dispute(alert_id), {"issuer": "no id"}])
     assert answer.status == 200
     assert [item["status"] for item in answer.json()["alerts"]] == ["success", "failed"]
     stored(run, alert_id)
 
 
-def test_both_doors_make_one_alert(run: Environment) -> None:
+def test_both_doors_make_one_alert(run: Environment, ethoca: Sender, reseller: Sender) -> None:
     """The same Ethoca alert through Ethoca's door and the reseller's is one alert with what both know."""
     alert_id = fresh_id()
-    Sender(run).push(dispute(alert_id))
-    Sender(run, "reseller").push(webhook(alert_id, "alert.resolved", "2026-11-20T18:00:00Z"))
+    ethoca.push(dispute(alert_id))
+    reseller.push(webhook(alert_id, "alert.resolved", "2026-11-20T18:00:00Z"))
     alert = wait_for(lambda: find_alert(run, alert_id), lambda found: found and found["status"] == "resolved")
     assert alert is not None
     assert (alert["amount"], alert["merchant"]["id"], alert["kind"]) == ("125.40", "456789", "customer_dispute")
 
 
 @pytest.mark.parametrize("order", [("created", "resolved"), ("resolved", "created")])
-def test_resolution_before_or_after_creation(run: Environment, order: tuple[str, str]) -> None:
+def test_resolution_before_or_after_creation(run: Environment, reseller: Sender, order: tuple[str, str]) -> None:
     """In whichever order they come, the alert ends resolved and both events reach the receiver."""
     alert_id = fresh_id()
     times = {"created": "2026-11-20T10:00:00Z", "resolved": "2026-11-20T12:00:00Z"}
-    sender = Sender(run, "reseller")
     for event in order:
-        sender.push(webhook(alert_id, f"alert.{event}", times[event]))
+        reseller.push(webhook(alert_id, f"alert.{event}", times[event]))
         settled(run)
     assert stored(run, alert_id)["status"] == "resolved"
 
@@ -110,14 +107,13 @@ def test_resolution_before_or_after_creation(run: Environment, order: tuple[str,
     wait_for(events, lambda seen: {"alert.created", "alert.resolved"} <= seen)
 
 
-def test_repeated_and_late_messages_never_reopen(run: Environment) -> None:
+def test_repeated_and_late_messages_never_reopen(run: Environment, reseller: Sender) -> None:
     """A, B, A again, and a late older message: the alert stays resolved, gaps are filled, nothing is overridden."""
     alert_id = fresh_id()
     created = webhook(alert_id, "alert.created", "2026-11-20T10:00:00Z")
     older = webhook(alert_id, "alert.created", "2026-11-19T10:00:00Z", amount="1.00", mcc="5732")
-    sender = Sender(run, "reseller")
     for body in (created, webhook(alert_id, "alert.resolved", "2026-11-20T12:00:00Z"), created, older):
-        assert sender.push(body).acknowledged
+        assert reseller.push(body).acknowledged
         settled(run)
     alert = stored(run, alert_id)
     assert (alert["status"], alert["amount"], alert["duplicates"]) == ("resolved", "352.99", 1)

@@ -71,6 +71,13 @@ def test_same_content_is_a_duplicate() -> None:
     assert len(decisions.events) == 1
 
 
+def test_repaired_repetition_marks_the_alert() -> None:
+    """A duplicate that needed the repair marks the alert, which any entry does."""
+    decisions = decide(OWN, replace(OWN, repaired=True))
+    assert endings(decisions) == ["stored", "duplicate"]
+    assert only(decisions).repaired is True
+
+
 def test_known_alert_is_recognised_over_batches() -> None:
     """What Postgres knows counts as if it had come in the same batch."""
     alert = only(decide(OWN))

@@ -86,6 +86,7 @@ def revise_alert(alert: Alert, message: Message, report: Report, decisions: Deci
     mark = fingerprint(message, keyring)
     if mark in alert.seen:
         alert.duplicates += 1
+        alert.repaired |= message.repaired
         return "duplicate"
     alert.seen.append(mark)
     moment = moment_of(message, report)

@@ -1,0 +1,58 @@
+"""The whole stack, started as a user starts it, and known only by what it says of itself in run.env."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.running import Stack
+
+
+@pytest.fixture(scope="session")
+def open_folder() -> Iterator[Path]:
+    """Return a temporary folder that every user may enter, unlike pytest's own."""
+    folder = Path(tempfile.mkdtemp(prefix="alert-intake-e2e-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def stack(open_folder: Path) -> Iterator[Stack]:
+    """Run the stack for the whole session, on a new folder and free ports, without the sample alerts."""
+    running = Stack(open_folder / "var", open_folder / "output")
+    try:
+        running.start("--no-samples")
+        yield running
+    finally:
+        if running.process is not None and running.process.poll() is None:
+            running.stop()
+
+
+@pytest.fixture(scope="session")
+def run(stack: Stack) -> dict[str, str]:
+    """Return what run.env says of the stack that runs for the whole session."""
+    return stack.facts
+
+
+@pytest.fixture(scope="session")
+def run_folders(stack: Stack) -> list[Path]:
+    """Return the folders that the stack writes to: its own, and PostgreSQL's where that lies elsewhere."""
+    elsewhere = [Path(note.read_text().strip()) for note in stack.var.glob("postgres*/elsewhere")]
+    return [stack.var, *elsewhere]
+
+
+@pytest.fixture
+def ethoca(run: dict[str, str]) -> Iterator[Sender]:
+    """Return a sender with Ethoca's certificate and header."""
+    with contextlib.closing(Sender(run)) as sender:
+        yield sender
+
+
+@pytest.fixture
+def reseller(run: dict[str, str]) -> Iterator[Sender]:
+    """Return a sender with a reseller's header and no certificate."""
+    with contextlib.closing(Sender(run, "reseller", certificate=False)) as sender:
+        yield sender
