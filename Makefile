@@ -28,7 +28,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 run: $(READY)
-	@exec $(BIN)/alert-intake up --tethered
+	@exec $(BIN)/alert-intake up --tethered $(OPTIONS)
 
 test: $(READY)
 	@exec $(BIN)/python -m pytest tests/unit tests/integration tests/e2e
