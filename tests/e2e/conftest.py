@@ -1,5 +1,6 @@
 """The whole stack, started as a user starts it, and known only by what it says of itself in run.env."""
 
+import contextlib
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.running import Stack
+from tests.e2e.sender import Sender
 
 
 @pytest.fixture(scope="session")
