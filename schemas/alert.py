@@ -1,7 +1,7 @@
 """The canonical alert: one set of names for what Ethoca and the resellers call by many names.
 
 Two shapes. A `Message` is what one push says of one alert. An `Alert` is what all messages together have made of it: a
-row of the table `alerts`, whose columns are its attributes, with the facts that have no column of their own in `details`.
+row of the table `alerts`, whose columns are its attributes; facts that have no column of their own are in `details`.
 """
 
 from dataclasses import dataclass, field, replace
@@ -25,10 +25,10 @@ COLUMNS = (
 
 # Facts that are kept in `details`. `type` is the sender's own word for the kind.
 DETAILS = (
-    "type", "status_code", "enrollment_id", "company_id", "card_expiration_date", "acquirer_bin", "rule_type", "rule_name",
-    "installment_number", "pricing_tier", "ethoca_merchant_id", "member_id", "partner_id", "partner_name", "client_name",
-    "caid", "initiated_by", "is_3d_secure", "alert_source", "reason_code", "chargeback_amount", "chargeback_currency",
-    "payment_type", "outcome",
+    "type", "status_code", "enrollment_id", "company_id", "card_expiration_date", "acquirer_bin", "rule_type",
+    "rule_name", "installment_number", "pricing_tier", "ethoca_merchant_id", "member_id", "partner_id", "partner_name",
+    "client_name", "caid", "initiated_by", "is_3d_secure", "alert_source", "reason_code", "chargeback_amount",
+    "chargeback_currency", "payment_type", "outcome",
 )  # fmt: skip
 
 FACTS = (*COLUMNS, *DETAILS)
@@ -53,7 +53,7 @@ class Message:
     own_door           it came through the network's own door, not through a reseller
     kind               "confirmed_fraud", "customer_dispute" or "other"; None when the message does not say
     event              "alert.created" or "alert.resolved" where the format has events
-    sent_at            `updatedAt`, else the envelope's `timestamp`, as ISO text; None: only the time of receipt orders it
+    sent_at            `updatedAt`, else the envelope's `timestamp`, as ISO text; None: only its receipt orders it
     status             lower case ("open", "resolved", "not_found", ...); None when the message carries none
     facts              every other field it carries
     """
@@ -121,7 +121,7 @@ class Alert:
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - a column is of any type
-    """Turn what psycopg returns into what JSON can say: times to UTC ISO 8601 milliseconds, decimals and ids to text."""
+    """Turn what psycopg returns into what JSON can say: times to UTC ISO 8601, decimals and ids to text."""
     match value:
         case datetime():
             return iso_time(value)
@@ -154,6 +154,6 @@ def content_of(message: Message) -> bytes:
 
 
 ROW_ATTRIBUTES = (
-    "id", "network", "provider_alert_id", "source", "kind", "status", "received_at", "revision", "duplicates", "repaired",
-    "card_network", "respond_by", "related", "enrichment", "problems", "seen", "standing",
+    "id", "network", "provider_alert_id", "source", "kind", "status", "received_at", "revision", "duplicates",
+    "repaired", "card_network", "respond_by", "related", "enrichment", "problems", "seen", "standing",
 )  # fmt: skip

@@ -44,7 +44,6 @@ _GAP = r"[\s.\-\u2010-\u2015]{1,3}"
 _UUID = r"(?<![0-9A-Za-z])[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}(?![0-9A-Za-z])"
 _CANDIDATE = re.compile(rf"(?<!\d)\d(?:(?:{_GAP})?\d){{12,18}}(?!\d)")
 _UUID_OR_RUN = re.compile(rf"({_UUID})|\d+(?:{_GAP}\d+)*")
-_GROUP = re.compile(r"\d+")
 
 
 def card_network(digits: str) -> str | None:
@@ -67,18 +66,18 @@ def _mask_run(match: re.Match[str]) -> str:
     run = match[0]
     if match[1] is not None or len(run) < SHORTEST:
         return run
-    groups = [group.span() for group in _GROUP.finditer(run)]
+    places = [place for place, character in enumerate(run) if character.isdecimal()]
+    digits = "".join(run[place] for place in places)
+    starts = [nth for nth, place in enumerate(places) if nth == 0 or place - places[nth - 1] > 1]
+    ends = {*starts, len(digits)}
     masked: set[int] = set()
-    for first in range(len(groups)):
-        digits: list[int] = []
-        longest: list[int] = []
-        for group_start, group_end in groups[first:]:
-            digits.extend(range(group_start, group_end))
-            if len(digits) > LONGEST:
+    for start in starts:
+        _, lengths = _range_of(digits[start : start + SHORTEST]) or (None, ())
+        for length in reversed(lengths):
+            # The longest: what stands behind the number might be its security code.
+            if start + length in ends and has_luhn_sum(digits[start : start + length]):
+                masked.update(places[start + 6 : start + length - 4])
                 break
-            if len(digits) >= SHORTEST and is_card_number("".join(run[place] for place in digits)):
-                longest = digits.copy()
-        masked.update(longest[6:-4])
     return "".join("*" if place in masked else character for place, character in enumerate(run)) if masked else run
 
 

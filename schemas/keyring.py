@@ -86,6 +86,7 @@ def load_keyring(settings: Sealing) -> Keyring:
     """Read the keys that the configuration names."""
     texts = settings.keys.reveal("sealing.keys").replace("+", "-").replace("/", "_").split(",")
     matching = settings.matching.reveal("sealing.matching").replace("+", "-").replace("/", "_")
-    return Keyring(
-        [read_key(text, "sealing.keys") for text in texts if text.strip()], read_key(matching, "sealing.matching")
-    )
+    keys = [read_key(text, "sealing.keys") for text in texts if text.strip()]
+    if not keys:
+        raise ConfigurationError("sealing.keys: no key is given; at least one is needed")
+    return Keyring(keys, read_key(matching, "sealing.matching"))

@@ -74,7 +74,7 @@ def load_merchants(path: str) -> MerchantTable:
                 except ValueError as error:
                     raise ConfigurationError(f"{path}, line {reader.line_num}: {error}") from error
     except csv.Error as error:
-        raise ConfigurationError(f"{path}, line {reader.line_num}: {error}") from error
+        raise ConfigurationError(f"{path}, line {reader.reader.line_num}: {error}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: the table of merchants cannot be read ({error})") from error
     table.lengths = sorted({len(prefix) for prefix in table.prefixes}, reverse=True)
