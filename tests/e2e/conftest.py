@@ -1,6 +1,7 @@
 """The whole stack, started as a user starts it, and known only by what it says of itself in run.env."""
 
 import contextlib
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -42,8 +43,8 @@ def run(stack: Stack) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def run_folders(stack: Stack) -> list[Path]:
     """Return the folders that the stack writes to: its own, and PostgreSQL's where that lies elsewhere."""
-    elsewhere = [Path(note.read_text().strip()) for note in stack.var.glob("postgres*/elsewhere")]
-    return [stack.var, *elsewhere]
+    data = Path(json.loads((stack.var / "postgres" / "engine.json").read_text())["data"])
+    return [stack.var, data] if data.is_absolute() else [stack.var]
 
 
 @pytest.fixture
