@@ -3,14 +3,14 @@
 from typing import Any
 
 from schemas.alert import Message, Problem
-from schemas.document import NotAnAlert, alert_fields, alert_id, plain_name
+from schemas.document import NotAnAlert, alert_fields, alert_id
 from schemas.keyring import Keyring
 from schemas.reading import Reading, read_fields
 from schemas.sources import Source
 from schemas.vocabulary import OPEN_STATUSES, network_in
 
 # Parts of the envelope that count; the payload's own fields of these names are left aside.
-ENVELOPE = frozenset({"event", "timestamp"})
+ENVELOPE = ("event", "timestamp", "Event", "Timestamp")
 
 
 def read_message(item: Any, source: Source, repaired: bool, keyring: Keyring) -> Message:  # noqa: ANN401 - JSON
@@ -22,8 +22,7 @@ def read_message(item: Any, source: Source, repaired: bool, keyring: Keyring) ->
     if payload is item:
         fields = payload
     else:
-        fields = {name: value for name, value in payload.items() if name.lower() not in ENVELOPE}
-        fields.update((name, value) for name, value in item.items() if plain_name(name) in ENVELOPE)
+        fields = payload | dict.fromkeys(ENVELOPE) | {name: item[name] for name in ENVELOPE if name in item}
     reading = read_fields(fields, source.time_zone, keyring)
     return Message(
         network=name_network(reading, source),
