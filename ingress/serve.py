@@ -13,6 +13,7 @@ from typing import Any
 import gevent
 from gunicorn.glogging import Logger
 
+from ingress.log import open_log
 from ingress.settings import load_settings, stop_on_fault
 from ingress.tls import RotatingContext
 from schemas.secret import ConfigurationError
@@ -30,7 +31,8 @@ class Listener:
     key: str | None
 
     def follow(self, worker: Any) -> None:  # noqa: ANN401 - gunicorn has no types
-        """Start watching the certificate files in a worker process, and let its connections go when it stops."""
+        """Say that a worker process is ready. Watch the certificate files in it, and let its connections go in the end."""
+        open_log().info("worker ready", process=os.getpid(), bind=self.bind)
         if self.context is not None:
             gevent.spawn(watch_files, self.context, worker)
 

@@ -74,12 +74,21 @@ class Process:
 
     @property
     def port(self) -> int:
-        """The port it listens on."""
-        return int(self.bind.rpartition(":")[2])
+        """The port it listens on, 0 on a unix socket."""
+        return 0 if self.bind.startswith("unix:") else int(self.bind.rpartition(":")[2])
+
+    def written(self) -> list[dict[str, Any]]:
+        """Return all log lines written so far; one that is being written is left for later."""
+        whole, _, _ = self.output.read_text().rpartition("\n")
+        return [json.loads(line) for line in whole.splitlines()]
 
     def lines(self) -> list[dict[str, Any]]:
-        """Return the log lines written so far."""
-        return [json.loads(line) for line in self.output.read_text().splitlines()]
+        """Return the log lines about connections, requests and files."""
+        return [line for line in self.written() if line["event"] != "worker ready"]
+
+    def ready(self) -> int:
+        """Return how many worker processes have started."""
+        return len(self.written()) - len(self.lines())
 
     def line(self, request_id: str) -> dict[str, Any]:
         """Return the one line about a request. It is written before the answer is sent."""
@@ -146,6 +155,7 @@ def run_door(
     bind = bind or f"127.0.0.1:{free_port()}"
     own = environment | {"INGRESS_BIND": bind, "INGRESS_WORKERS": str(workers)}
     with run_gunicorn("deploy/gunicorn.conf.py", "ingress.app:create_app()", own, bind, folder) as process:
+        wait_for(lambda: process.ready() >= workers)
         yield process
 
 
