@@ -64,7 +64,7 @@ def split_alerts(document: Any) -> tuple[list[Any], bool]:  # noqa: ANN401 - see
     """Return the alerts of a document, and whether it is a list of them (a list, or an object with a list `alerts`)."""
     if isinstance(document, dict):
         listed = document.get("alerts", document.get("Alerts"))
-        if not isinstance(listed, list):
+        if not isinstance(listed, list) or (not listed and len(document) > 1):
             if not document:
                 raise NotAnAlert("the body is an empty object")
             return [document], False

@@ -120,6 +120,7 @@ def test_alert_ids(item: object, form: Format, found: str | None) -> None:
         ({"alerts": [{}]}, ([{}], True)),
         ({"Alerts": [1, 2]}, ([1, 2], True)),
         ({"alerts": {}}, ([{"alerts": {}}], False)),
+        ({"alertId": "A", "alerts": []}, ([{"alertId": "A", "alerts": []}], False)),
     ],
 )
 def test_alerts_of_a_document(document: object, expected: tuple[list[object], bool]) -> None:

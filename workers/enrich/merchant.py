@@ -6,7 +6,12 @@ from workers.enrich.rules import Rules
 
 
 def find_merchant(alert: Alert, rules: Rules) -> Additions:
-    """Give `merchant`: {"merchant_id", "name", "matched_by"}; None when the table knows none."""
+    """Give `merchant`: {"merchant_id", "name", "matched_by"}; None when the table knows none.
+
+    Raises LookupError while the table cannot be read.
+    """
+    if rules.merchants is None:
+        raise LookupError("the table of merchants cannot be read")
     found = rules.merchants.find_merchant(alert.facts)
     if found is None:
         return {"merchant": None}

@@ -76,7 +76,7 @@ def store_alert(message: Message, report: Report, alert_id: str, decisions: Deci
     apply_message(alert, message, moment_of(message, report), newer=True)
     decisions.stored[alert.id] = alert
     decisions.events.append(Event("alert.created", alert.snapshot()))
-    if alert.status in CLOSED_STATUSES:
+    if alert.status in CLOSED_STATUSES or message.event == "alert.resolved":
         decisions.events.append(Event("alert.resolved", alert.snapshot()))
     return alert
 
@@ -100,7 +100,8 @@ def revise_alert(alert: Alert, message: Message, report: Report, decisions: Deci
         alert.revision += 1
         request_id = report.envelope.request_id if report.envelope else ""
         decisions.revisions.append(Revision(alert.id, alert.revision, message.source, request_id, changes))
-        resolved = alert.status in CLOSED_STATUSES and not was_closed
+        closes = alert.status in CLOSED_STATUSES or (message.event == "alert.resolved" and "status" in changes)
+        resolved = closes and not was_closed
         decisions.events.append(Event("alert.resolved" if resolved else "alert.updated", alert.snapshot()))
     return "updated" if newer else "superseded"
 
