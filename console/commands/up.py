@@ -13,19 +13,28 @@ from deploy.embedded.children import NotStarted
 from deploy.embedded.run import Listener, Options, run_stack
 from deploy.embedded.samples import Journey
 
-PORTS = ("push", "platform", "console", "receiver", "journal", "broker", "postgres")
+# Name of a port -> who listens there.
+PORTS = {
+    "push": "the door",
+    "platform": "the door's plain listener (livez, readyz, metrics)",
+    "console": "the console",
+    "receiver": "the local receiver",
+    "journal": "the embedded journal",
+    "broker": "the embedded broker",
+    "postgres": "the embedded PostgreSQL",
+}
 
 
 def port_options(command: click.Command) -> click.Command:
     """Give the command one option for each port."""
-    for name in reversed(PORTS):
+    for name, listener in PORTS.items():
         command.params.append(
             click.Option(
                 [f"--{name}-port", f"{name}_port"],
                 type=click.IntRange(1, 65535),
                 envvar=f"ALERT_INTAKE_{name.upper()}_PORT",
                 show_envvar=True,
-                help=f"Port of the {name}; by default a free one, the same again at the next start.",
+                help=f"Port of {listener}; by default a free one, the same again at the next start.",
             )
         )
     return command

@@ -5,6 +5,7 @@ import signal
 import subprocess
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from deploy.embedded.engine import Server
 from deploy.embedded.layout import Layout
@@ -23,7 +24,7 @@ def start_engines(layout: Layout, ports: dict[str, int | None], supervisor: Supe
     for name, start in starters(layout).items():
         variable = VARIABLES[name]
         given = os.environ.get(variable, "")
-        if given:
+        if given and not names_our_own(given, layout.engine(name)):
             addresses[variable] = given
             supervisor.say(f"{name}: the one that {variable} names")
             continue
@@ -31,6 +32,12 @@ def start_engines(layout: Layout, ports: dict[str, int | None], supervisor: Supe
         addresses[variable] = server.url
         supervisor.say(f"{name}: {server.name} {server.version} on port {server.port}")
     return addresses
+
+
+def names_our_own(address: str, folder: Path) -> bool:
+    """Tell whether an address is that of the folder's own engine: so it is in a shell that has read run.env."""
+    password = folder / "password"
+    return password.exists() and password.read_text(encoding="utf-8") in address
 
 
 def starters(layout: Layout) -> dict[str, Callable[..., Server]]:

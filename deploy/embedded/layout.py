@@ -7,6 +7,7 @@ from pathlib import Path
 from deploy.embedded.children import NotStarted
 from deploy.embedded.engine import choose_port, lock_folder, write_file
 
+LARGE_LOG = 10 * 1024 * 1024  # bytes
 LISTENERS = ("push", "platform", "console", "receiver")
 
 
@@ -70,7 +71,15 @@ def claim_layout(root: Path, patience: float) -> tuple[Layout, int]:
     write_file(pid_file, f"{os.getpid()}\n", 0o644)
     layout = Layout(root)
     layout.run_file.unlink(missing_ok=True)
+    set_aside_logs(root / "log")
     return layout, lock
+
+
+def set_aside_logs(folder: Path) -> None:
+    """Begin a new file for each log that has grown large; the one before is kept."""
+    for log in folder.glob("*.log"):
+        if log.stat().st_size > LARGE_LOG:
+            log.replace(log.with_suffix(".log.1"))
 
 
 def choose_listeners(layout: Layout, wanted: dict[str, int | None]) -> dict[str, int]:

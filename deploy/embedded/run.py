@@ -143,7 +143,9 @@ def stopped_by_signals() -> Iterator[None]:
         ignore_signals()
         raise Stopped
 
-    kept = {one: signal.signal(one, stop) for one in ENDING}
+    # An ignored SIGHUP (nohup) stays ignored. Not so SIGINT, which shells ignore for what runs in the background.
+    taken = [one for one in ENDING if one != signal.SIGHUP or signal.getsignal(one) != signal.SIG_IGN]
+    kept = {one: signal.signal(one, stop) for one in taken}
     try:
         yield
     except Stopped:
@@ -166,7 +168,8 @@ def survive_closed_output(say: Callable[[str], None]) -> Callable[[str], None]:
 def ignore_signals() -> None:
     """Let nothing interrupt the stopping, which ends by itself within seconds."""
     for one in ENDING:
-        signal.signal(one, signal.SIG_IGN)
+        # Not SIG_IGN: Python would complain of a signal that came just before.
+        signal.signal(one, lambda *_: None)
 
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -116,6 +116,7 @@ def test_data_survive_a_kill_and_nothing_is_left_behind(own_stack: Stack) -> Non
     assert len(ran) > 10
     assert wait_until(lambda: not alive(ran), STOP_SECONDS), alive(ran)
 
+    own_stack.account.environment |= first  # as in a shell that has read run.env
     own_stack.start()
     assert {key: value for key, value in own_stack.facts.items() if key != "RUN_PID"} == {
         key: value for key, value in first.items() if key != "RUN_PID"

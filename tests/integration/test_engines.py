@@ -16,11 +16,15 @@ import psycopg
 import pytest
 import redis
 
+from deploy.embedded import elsewhere, postgres
 from deploy.embedded.certificate_files import CLIENT_SUBJECT, ensure_certificates, read_pair, write_pair
 from deploy.embedded.certificates import issue_certificate
 from deploy.embedded.children import NotStarted, wait_until
 from deploy.embedded.engine import Server, is_free
+from deploy.embedded.engines import start_engines
+from deploy.embedded.layout import Layout
 from deploy.embedded.postgres import start_postgres
+from deploy.embedded.supervise import Supervisor
 from deploy.embedded.valkey import BROKER, JOURNAL, start_valkey
 from deploy.migrations import FOLDER, apply_migrations, pending_migrations
 
@@ -65,17 +69,17 @@ def test_engines_come_back_with_their_data_after_a_kill(folder: Path) -> None:
             client.xadd("stream", {"field": "value"})
         valkey.process.kill()
         valkey.process.wait()
-    with start_postgres(folder / "postgres", folder / "log") as postgres:
-        with psycopg.connect(postgres.url) as connection:
+    with start_postgres(folder / "postgres", folder / "log") as running:
+        with psycopg.connect(running.url) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 7 AS number")
-        postgres.process.kill()
-        postgres.process.wait()
+        running.process.kill()
+        running.process.wait()
     with start_valkey(folder / "journal", folder / "log", JOURNAL) as again:
         assert again.url == valkey.url
         with redis.Redis.from_url(again.url, protocol=2) as client:
             assert client.xlen("stream") == 1
     with start_postgres(folder / "postgres", folder / "log") as restarted:
-        assert restarted.url == postgres.url
+        assert restarted.url == running.url
         with psycopg.connect(restarted.url) as connection:
             assert connection.execute("SELECT number FROM kept").fetchone() == (7,)
 
@@ -139,6 +143,47 @@ def test_start_failure_names_the_reason(folder: Path) -> None:
     """A server that cannot start is reported in one line, with the log to look at."""
     with pytest.raises(NotStarted, match=r"Valkey ended at its start: .*log"):
         start_valkey(folder, folder / "log", (*BROKER, "no-such-setting yes"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root drops to another account")
+def test_root_below_a_closed_folder_runs_postgres_elsewhere(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the account cannot reach binaries and data, both are put where it can, and found again."""
+    monkeypatch.setattr(elsewhere, "PARENTS", (folder,))
+    monkeypatch.setattr(postgres, "may_enter", lambda *_: False)
+    closed = folder / "closed"
+    closed.mkdir(mode=0o700)
+    for number in (1, 2):
+        with start_postgres(closed / "postgres", folder / "log") as server, psycopg.connect(server.url) as connection:
+            connection.execute("CREATE TABLE IF NOT EXISTS runs (number integer)")
+            connection.execute("INSERT INTO runs VALUES (%s)", [number])
+            row = connection.execute("SELECT count(*), current_setting('data_directory') FROM runs").fetchone()
+            program = Path(f"/proc/{server.process.pid}/exe").resolve()
+    place = folder / elsewhere.NAME
+    assert row is not None
+    assert row[0] == 2
+    assert row[1] == json.loads((closed / "postgres" / "engine.json").read_text())["data"]
+    assert Path(row[1]).is_relative_to(place)
+    assert program.is_relative_to(place)
+
+
+def test_given_addresses_replace_the_engines(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine whose address is set is not started; an address of the folder's own engine counts as not set."""
+    given = {"JOURNAL_URL": "redis://one:1/0", "BROKER_URL": "redis://two:2/0", "DATABASE_URL": "postgresql://three/db"}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    supervisor = Supervisor(lambda _: None)
+    try:
+        assert start_engines(Layout(folder), {}, supervisor) == given
+        assert supervisor.running == []
+        monkeypatch.delenv("BROKER_URL")
+        started = start_engines(Layout(folder), {}, supervisor)
+        assert len(supervisor.running) == 1
+        supervisor.stop(5, 5)
+        monkeypatch.setenv("BROKER_URL", started["BROKER_URL"])
+        assert start_engines(Layout(folder), {}, supervisor) == started
+        assert [one.part.name for one in supervisor.running] == ["broker"]
+    finally:
+        supervisor.stop(5, 5)
 
 
 def test_engines_die_with_their_starter(folder: Path) -> None:
