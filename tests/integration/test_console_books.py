@@ -10,8 +10,9 @@ import pytest
 import redis
 
 from console.acknowledged import Acknowledgement, audit_acknowledgements, read_acknowledgements
-from console.books import Account, audit_books, present_books
+from console.books import Account, audit_books, present_books, read_accounts, read_recorded
 from console.connections import Database, open_database
+from console.stream import read_stream, walk_stream
 from schemas.envelope import Envelope, seal_envelope
 from schemas.journal import GROUP, append_entry, connect_journal
 from tests.integration.conftest import Query
@@ -125,6 +126,22 @@ def test_books_are_exact_while_two_drains_run(client: redis.Redis, workshop: Wor
     (account,) = audit_books(client, database, STREAM)
     assert (account.balanced, account.waiting) == (True, 0)
     assert account.added == client.xinfo_stream(STREAM)["entries-added"]
+
+
+def test_what_came_after_the_counter_was_read_is_left_out(
+    client: redis.Redis, workshop: Workshop, database: Database
+) -> None:
+    """Between reading the stream and the receipts drains go on: what they settle of later entries is not counted."""
+    push(client, workshop, 2)
+    drain_all(client, workshop)
+    push(client, workshop, 3)
+    recorded, seen = read_recorded(database), read_stream(client, STREAM)
+    inside = list(walk_stream(client, STREAM, seen.last_id))
+    push(client, workshop, 4)
+    drain_all(client, workshop)
+    (account,) = read_accounts(database, seen, inside, recorded)
+    assert counts(account) == (5, 5, 0, 0)
+    assert counts(audit_books(client, database, STREAM)[0]) == (9, 9, 0, 0)
 
 
 def test_entry_that_was_deleted_unsettled_is_missing(
