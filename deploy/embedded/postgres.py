@@ -6,7 +6,6 @@ or the data folder (a clone below a closed folder), they are put where it can, a
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 from importlib.util import find_spec
@@ -15,7 +14,6 @@ from pathlib import Path
 import psycopg
 
 from deploy.embedded.children import (
-    Account,
     NotStarted,
     has_ended,
     last_line,
@@ -24,7 +22,8 @@ from deploy.embedded.children import (
     unprivileged_account,
     wait_until,
 )
-from deploy.embedded.elsewhere import copy_binaries, place_elsewhere
+from deploy.embedded.cluster import ENGINE, adopt_cluster, choose_cluster, initialise_cluster, name_cluster
+from deploy.embedded.elsewhere import copy_binaries
 from deploy.embedded.engine import (
     ENVIRONMENT,
     Server,
@@ -33,11 +32,9 @@ from deploy.embedded.engine import (
     lock_folder,
     read_record,
     refuse_record,
-    sync_folder,
     write_record,
 )
 
-ENGINE = "PostgreSQL"
 DATABASE = "alert_intake"
 START_SECONDS = 120.0  # recovery after a crash reads the log back
 
@@ -130,61 +127,6 @@ def start_postgres(folder: Path, log: Path, *, port: int | None = None, patience
 def major(version: str) -> str:
     """Return the part of a version that decides whether the files can be read."""
     return version.split(".")[0]
-
-
-def adopt_cluster(folder: Path) -> dict[str, str] | None:
-    """Return the record of a cluster that was made whole just before its record could be written."""
-    cluster = folder / "data"
-    if not (cluster / "PG_VERSION").exists():
-        return None
-    return {"engine": ENGINE, "version": (cluster / "PG_VERSION").read_text().strip(), "data": "data"}
-
-
-def name_cluster(folder: Path, cluster: Path) -> str:
-    """Name the data for the record: seen from the folder, so that it may be moved, unless the data lie elsewhere."""
-    return str(cluster.relative_to(folder) if cluster.is_relative_to(folder) else cluster)
-
-
-def choose_cluster(folder: Path, account: Account | None) -> Path:
-    """Return where the data of a new folder is to lie: in the folder itself, if the account can reach it."""
-    if account is None or may_enter(folder, account):
-        return folder / "data"
-    return place_elsewhere(folder) / "data"
-
-
-def initialise_cluster(programs: Path, cluster: Path, password: str, account: Account | None, log: Path) -> None:
-    """Make a new cluster, whole or not at all: it is made beside its place and then moved there."""
-    part = cluster.with_name(cluster.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(mode=0o700, parents=True)
-    password_file = part.with_name("initdb-password")
-    password_file.touch(0o600)
-    password_file.write_text(password, encoding="utf-8")
-    if account is not None:
-        os.chown(part, account.uid, account.gid)
-        os.chown(password_file, account.uid, account.gid)
-    arguments = [
-        "--username=postgres",
-        "--auth=scram-sha-256",
-        "--encoding=UTF8",
-        "--locale-provider=builtin",
-        "--builtin-locale=C.UTF-8",
-        "--locale=C",
-        "--no-instructions",
-    ]
-    try:
-        process = start_child(
-            [str(programs / "initdb"), "-D", str(part), f"--pwfile={password_file}", *arguments],
-            log=log,
-            environment=ENVIRONMENT,
-            account=account,
-        )
-        if process.wait() != 0:
-            raise NotStarted(f"initdb failed: {last_line(log)} (log: {log})")
-    finally:
-        password_file.unlink()
-    part.rename(cluster)
-    sync_folder(cluster.parent)
 
 
 def wait_until_it_answers(server: Server, cluster: Path, log: Path) -> None:

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 import redis
 
-from deploy.embedded import elsewhere, postgres
+from deploy.embedded import cluster, elsewhere, postgres
 from deploy.embedded.certificate_files import CLIENT_SUBJECT, ensure_certificates, read_pair, write_pair
 from deploy.embedded.certificates import issue_certificate
 from deploy.embedded.children import NotStarted, wait_until
@@ -149,7 +149,8 @@ def test_start_failure_names_the_reason(folder: Path) -> None:
 def test_root_below_a_closed_folder_runs_postgres_elsewhere(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the account cannot reach binaries and data, both are put where it can, and found again."""
     monkeypatch.setattr(elsewhere, "PARENTS", (folder,))
-    monkeypatch.setattr(postgres, "may_enter", lambda *_: False)
+    for module in (cluster, postgres):
+        monkeypatch.setattr(module, "may_enter", lambda *_: False)
     closed = folder / "closed"
     closed.mkdir(mode=0o700)
     for number in (1, 2):
