@@ -147,12 +147,13 @@ SELECT_NEWEST = sql.SQL(
     " ORDER BY position DESC LIMIT %(limit)s"
 )
 SELECT_REVISIONS = """
-    SELECT revision, changed_at, source, request_id, changes FROM revisions
+    SELECT revision, changed_at, source, replace(request_id::text, '-', '') AS request_id, changes
+    FROM revisions
     WHERE alert_id = %(id)s ORDER BY revision, changed_at
 """
 SELECT_RECEIPTS = """
     SELECT (extract(epoch FROM e.entered_at) * 1000)::bigint || '-' || e.sequence AS entry_id, e.incarnation, e.item,
-           e.ending, r.source, r.request_id, r.received_at, r.settled_at
+           e.ending, r.source, replace(r.request_id::text, '-', '') AS request_id, r.received_at, r.settled_at
     FROM endings e JOIN receipts r USING (entered_at, sequence, incarnation)
     WHERE e.alert_id = %(id)s ORDER BY e.entered_at, e.sequence, e.item
 """

@@ -159,10 +159,10 @@ SCHEMAS: dict[str, Schema] = {
         "allOf": [
             reference("Alert"),
             record(
-                revisions=listed(record(revision=NUMBER, changed_at=TIME, source=TEXT, request_id=OPTIONAL_ID,
+                revisions=listed(record(revision=NUMBER, changed_at=TIME, source=TEXT, request_id=OPTIONAL,
                                         changes=ANY_OBJECT)),
                 receipts=listed(record(entry_id=TEXT, incarnation=ID, item=NUMBER, ending=TEXT, source=OPTIONAL,
-                                       request_id=OPTIONAL_ID, received_at=OPTIONAL_TIME, settled_at=TIME)),
+                                       request_id=OPTIONAL, received_at=OPTIONAL_TIME, settled_at=TIME)),
                 deliveries=listed(record(
                     id=ID, subscription=TEXT, subscription_id=ID, event=TEXT, revision=NUMBER, state=TEXT,
                     attempts=NUMBER, due_at=TIME, created_at=TIME, ended_at=OPTIONAL_TIME,
@@ -177,7 +177,7 @@ SCHEMAS: dict[str, Schema] = {
         unaccounted=listed(record(incarnation=OPTIONAL_ID, entries=NUMBER)),
     ),
     "Rejection": record(
-        id=ID, state=TEXT, reason=TEXT, why=TEXT, source=OPTIONAL, request_id=OPTIONAL_ID, item=NUMBER,
+        id=ID, state=TEXT, reason=TEXT, why=TEXT, source=OPTIONAL, request_id=OPTIONAL, item=NUMBER,
         received_at=OPTIONAL_TIME, rejected_at=TIME, closed_at=OPTIONAL_TIME, note=OPTIONAL,
     ),
     "Subscription": record(

@@ -67,7 +67,7 @@ def test_alert_is_shown_with_everything_that_became_of_it(console: Client, works
     shown = console.get(f"/v1/alerts/{alert['id']}")
     assert {name: shown[name] for name in alert} == alert
     assert [receipt["ending"] for receipt in shown["receipts"]] == ["stored", "duplicate", "updated"]
-    assert [receipt["request_id"].replace("-", "") for receipt in shown["receipts"]] == requests_made
+    assert [receipt["request_id"] for receipt in shown["receipts"]] == requests_made
     assert "status" in shown["revisions"][-1]["changes"]
     assert [delivery["event"] for delivery in shown["deliveries"]] == ["alert.created", "alert.resolved"]
     assert all(delivery["state"] == "due" and delivery["log"] == [] for delivery in shown["deliveries"])
