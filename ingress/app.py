@@ -28,7 +28,7 @@ def create_app() -> Flask:
     try:
         enqueuer = Enqueuer(settings.journal_url, settings.configuration.journal, settings.keyring)
     except ValueError as error:
-        raise ConfigurationError("JOURNAL_URL is no Redis address such as redis://host:6379/0") from error
+        raise ConfigurationError("JOURNAL_URL cannot be used: its host, port or options are malformed") from error
     return build_app(settings, Reception(settings.configuration.door, choose_identify(settings), enqueuer))
 
 

@@ -26,7 +26,7 @@ def create_app() -> Flask:
     try:
         client = connect_journal(settings.journal_url, settings.configuration.journal.timeout)
     except ValueError as error:
-        raise ConfigurationError("JOURNAL_URL is no Redis address such as redis://host:6379/0") from error
+        raise ConfigurationError("JOURNAL_URL cannot be used: its host, port or options are malformed") from error
     return build_app(settings, client)
 
 

@@ -31,7 +31,7 @@ class Listener:
     key: str | None
 
     def follow(self, worker: Any) -> None:  # noqa: ANN401 - gunicorn has no types
-        """Say that a worker process is ready. Watch the certificate files in it, and let its connections go in the end."""
+        """Say that a worker is ready, watch the certificate files in it, and let its connections go in the end."""
         open_log().info("worker ready", process=os.getpid(), bind=self.bind)
         if self.context is not None:
             gevent.spawn(watch_files, self.context, worker)

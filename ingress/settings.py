@@ -51,7 +51,10 @@ def load_settings() -> Settings:
             paths[path] = admission
     if configuration.tls is None and any(source.certificate == "required" for source in configuration.sources):
         raise ConfigurationError("[tls] is missing: sources demand a client certificate, and client_ca says whose")
-    return Settings(configuration, require_address("JOURNAL_URL"), load_keyring(configuration.sealing), paths)
+    journal_url = require_address("JOURNAL_URL")
+    if not journal_url.startswith(("redis://", "rediss://", "redis+", "rediss+", "unix://")):
+        raise ConfigurationError("JOURNAL_URL is no Redis address such as redis://host:6379/0")
+    return Settings(configuration, journal_url, load_keyring(configuration.sealing), paths)
 
 
 def stop_on_fault(start: Callable[Parameters, Result]) -> Callable[Parameters, Result]:

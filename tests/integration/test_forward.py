@@ -196,10 +196,10 @@ def test_late_failure_does_not_undo_a_delivery(quick: Workshop, receiver: Receiv
     announce(quick, "alert.created")
     with connect_database(quick.database_url, "test") as database:
         (slow,) = lease_due(database, 1, 0.0)
-        (quick,) = lease_due(database, 1, 60.0)
+        (current,) = lease_due(database, 1, 60.0)
         record_attempts(database, [Attempt(slow, Answer(500, 1.0), "again", 0.0, datetime.now(UTC))])
         assert query("SELECT due_at > now() + interval '30 s' AS leased FROM outbox") == [{"leased": True}]
-        record_attempts(database, [Attempt(quick, Answer(200, 1.0), "done", None, datetime.now(UTC))])
+        record_attempts(database, [Attempt(current, Answer(200, 1.0), "done", None, datetime.now(UTC))])
     assert query("SELECT state FROM outbox") == [{"state": "delivered"}]
 
 
