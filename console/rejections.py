@@ -62,13 +62,15 @@ def show_body(body: bytes) -> str:
 
 
 SELECT_REJECTIONS = """
-    SELECT id, state, reason, why, source, replace(request_id::text, '-', '') AS request_id, item, received_at, rejected_at, closed_at, note FROM rejections
+    SELECT id, state, reason, why, source, replace(request_id::text, '-', '') AS request_id, item,
+           received_at, rejected_at, closed_at, note FROM rejections
     WHERE (%(state)s::text IS NULL OR state = %(state)s)
         AND (%(moment)s::timestamptz IS NULL OR (rejected_at, id) < (%(moment)s, %(last_id)s::uuid))
     ORDER BY rejected_at DESC, id DESC LIMIT %(limit)s
 """
 SELECT_REJECTION = """
-    SELECT id, state, reason, why, source, replace(request_id::text, '-', '') AS request_id, item, received_at, rejected_at, closed_at, note, sealed,
+    SELECT id, state, reason, why, source, replace(request_id::text, '-', '') AS request_id, item,
+           received_at, rejected_at, closed_at, note, sealed,
            (extract(epoch FROM entered_at) * 1000)::bigint || '-' || sequence AS entry_id, incarnation
     FROM rejections WHERE id = %(id)s
 """
