@@ -36,7 +36,7 @@ class Journeys:
     def quantile(self, station: str, share: float) -> float:
         """Return the milliseconds within which that share of the alerts reached the station."""
         times = sorted(getattr(journey, station) for journey in self.by_id.values())
-        return times[min(len(times) - 1, int(len(times) * share))] * 1000
+        return float(times[min(len(times) - 1, int(len(times) * share))] * 1000)
 
 
 def measure_latency(environment: Mapping[str, str], rate: int, seconds: int) -> Journeys:

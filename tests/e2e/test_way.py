@@ -63,8 +63,8 @@ def test_one_or_many_per_push(run: Environment, ethoca: Sender, wrap: str) -> No
     """Both Ethoca samples are taken one by one, as a list, and as an object that holds a list."""
     ids = [fresh_id(), fresh_id()]
     alerts = [dispute(ids[0]), legacy_fraud(ids[1])]
-    bodies = {"single": alerts, "list": [alerts], "alerts": [{"alerts": alerts}]}[wrap]
-    answers = [ethoca.push(body).json() for body in bodies]
+    wrapped: dict[str, list[Any]] = {"single": alerts, "list": [alerts], "alerts": [{"alerts": alerts}]}
+    answers = [ethoca.push(body).json() for body in wrapped[wrap]]
     each = [{"alertId": alert_id, "status": "success"} for alert_id in ids]
     assert answers == (each if wrap == "single" else [{"status": "success", "alerts": each}])
     assert stored(run, ids[0])["kind"] == "customer_dispute"

@@ -16,14 +16,14 @@ DEFAULT_RESPONSE_HOURS = 24.0
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Each source's response window, in hours from the alert, and the table of merchants (None: it cannot be read)."""
+    """Each source's response window, in hours from the alert, and the table of merchants (None: cannot be read)."""
 
     response_hours: Mapping[str, float] = field(default_factory=dict)
     merchants: MerchantTable | None = field(default_factory=MerchantTable)
 
 
 def load_rules(configuration: Configuration) -> Rules:
-    """Read the rules. A table of merchants that cannot be used stops no alert: that part of enrichment fails, marked."""
+    """Read the rules. A table of merchants that cannot be used stops no alert: its part of enrichment fails."""
     response_hours = {source.name: source.response_hours for source in configuration.sources}
     path = configuration.enrichment.merchants
     if path is None:
