@@ -34,8 +34,12 @@ def open_journal(client: redis.Redis, database: Database, stream: str) -> str:
             raise
     key = incarnation_key(stream)
     client.set(key, str(uuid4()), nx=True)
-    incarnation, added, entries = read_counters(client, stream)
-    row = database.execute("SELECT base, added FROM journals WHERE incarnation = %s", [incarnation]).fetchone()
+    # What was seen before, and only then what is there now: another drain may be adding to both.
+    incarnation = cast("bytes", client.get(key) or b"").decode()
+    row = database.execute("SELECT added FROM journals WHERE incarnation = %s::uuid", [incarnation or None]).fetchone()
+    current, added, entries = read_counters(client, stream)
+    if current != incarnation:
+        raise JournalReplaced("the journal was replaced while it was being opened")
     if row is not None and added < row["added"]:
         log.error("journal_went_backwards", stream=stream, incarnation=incarnation, added=added, seen=row["added"])
         client.transaction(renew_incarnation(key, incarnation), key)
