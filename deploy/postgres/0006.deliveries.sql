@@ -11,7 +11,7 @@ ALTER TABLE subscriptions
     ADD COLUMN concurrency   integer CHECK (concurrency > 0),
     ADD COLUMN timeout       double precision CHECK (timeout > 0),
     -- The deliveries leased so far use up the rate until this moment.
-    ADD COLUMN paced_until   timestamptz NOT NULL DEFAULT '-infinity',
+    ADD COLUMN paced_until   timestamptz NOT NULL DEFAULT 'epoch',
     -- Failures since the last success, and since when. A tripped subscription is probed from `probe_at` on.
     ADD COLUMN failures      integer NOT NULL DEFAULT 0,
     ADD COLUMN failing_since timestamptz,
@@ -60,7 +60,8 @@ CREATE FUNCTION lease_due(
     outbox_id text, lease text, attempts integer, spared integer, alert_id text, event text, occurred_at timestamptz,
     alert jsonb, subscription_id text, subscription text, url text, sealed bytea, timeout double precision,
     leave_out text[], personal_data boolean, probe boolean
-) LANGUAGE plpgsql AS $$
+-- Plans that are right for a backlog of any size: index by index, whatever the statistics say.
+) LANGUAGE plpgsql SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     moment  timestamptz;
@@ -91,12 +92,15 @@ BEGIN
         WHERE (s.state = 'active' AND (s.rate_limit IS NULL OR s.id = ANY (metered)))
            OR (s.state = 'tripped' AND s.probe_at <= moment AND s.id = ANY (metered))
     ), candidates AS MATERIALIZED (
-        SELECT o.id, r.probe, o.turn + r.flying AS turn
+        SELECT o.id, o.turn + r.flying AS turn
         FROM room r CROSS JOIN LATERAL (
             SELECT first.id, row_number() OVER (ORDER BY first.due_at, first.position) AS turn
             FROM (
                 SELECT o.id, o.due_at, o.position FROM outbox o
-                WHERE o.subscription_id = r.id AND o.state = 'due' AND o.due_at <= moment
+                WHERE o.subscription_id = r.id AND o.state = 'due'
+                  -- A probe does not wait for an item's next attempt.
+                  AND o.due_at <= CASE WHEN r.probe THEN 'infinity' ELSE moment END
+                  AND (o.due_at <= moment OR o.attempts > 0)
                   AND NOT EXISTS (
                       SELECT FROM outbox earlier
                       WHERE earlier.subscription_id = r.id AND earlier.alert_id = o.alert_id
@@ -107,7 +111,8 @@ BEGIN
         ORDER BY turn, random() LIMIT free
     ), due AS MATERIALIZED (
         SELECT o.id FROM outbox o
-        WHERE o.id IN (SELECT c.id FROM candidates c) AND o.state = 'due' AND o.due_at <= moment
+        WHERE o.id = ANY (ARRAY(SELECT c.id FROM candidates c)) AND o.state = 'due'
+          AND (o.lease IS NULL OR o.due_at <= moment)
         FOR UPDATE SKIP LOCKED
     ), leased AS (
         UPDATE outbox o
@@ -132,21 +137,20 @@ END;
 $$;
 
 -- Seconds until something may be leased that cannot be now, if nobody does anything: null when there is nothing.
--- What is due already waits for a place or for an earlier item, and those who end these look again at once.
+-- What is due already waits for a place or for an earlier item, and who ends one of these looks again at once.
 CREATE FUNCTION seconds_until_due() RETURNS double precision LANGUAGE sql VOLATILE AS $$
-    SELECT extract(epoch FROM min(least(
-        CASE WHEN s.state = 'tripped' THEN s.probe_at ELSE ahead.due_at END,
-        CASE WHEN s.rate_limit IS NOT NULL AND s.state = 'active' AND waiting.is_due
-             THEN greatest(s.paced_until + make_interval(secs => 1 / s.rate_limit), now() + interval '10 ms') END
-    )) - now())::double precision
+    SELECT extract(epoch FROM min(CASE WHEN s.state = 'tripped' THEN s.probe_at ELSE least(ahead.due_at, paced.due_at) END)
+                   - now())::double precision
     FROM subscriptions s
     LEFT JOIN LATERAL (
         SELECT o.due_at FROM outbox o
         WHERE o.subscription_id = s.id AND o.state = 'due' AND o.due_at > now() ORDER BY o.due_at LIMIT 1
     ) ahead ON true
     LEFT JOIN LATERAL (
-        SELECT true AS is_due FROM outbox o
-        WHERE o.subscription_id = s.id AND o.state = 'due' AND o.due_at <= now() LIMIT 1
-    ) waiting ON true
-    WHERE s.state IN ('active', 'tripped');
+        SELECT s.paced_until + make_interval(secs => 1 / s.rate_limit) AS due_at FROM outbox o
+        WHERE s.paced_until + make_interval(secs => 1 / s.rate_limit) > now()
+          AND o.subscription_id = s.id AND o.state = 'due' AND o.due_at <= now() LIMIT 1
+    ) paced ON true
+    WHERE s.state = 'active'
+       OR (s.state = 'tripped' AND EXISTS (SELECT FROM outbox o WHERE o.subscription_id = s.id AND o.state = 'due'));
 $$;
