@@ -16,8 +16,6 @@ from console.deliveries import STATES as DELIVERY_STATES
 from console.deliveries import list_deliveries
 from console.pool import ReadPool
 from console.problem import Problem, present_problem
-from console.rejections import STATES as REJECTION_STATES
-from console.rejections import list_rejections
 from console.report import encode_json
 from console.subscriptions import list_subscriptions
 from schemas.configuration import Configuration
@@ -60,13 +58,6 @@ def create_api(configuration: Configuration, token: str, pool: ReadPool, journal
         read_query(request.args, ())
         with pool.connection() as database:
             return answer(present_books(audit_books(journal, database, configuration.journal.stream)))
-
-    @api.get("/rejections")
-    def rejections() -> Response:
-        asked = read_query(request.args, PAGING | {"state"})
-        state, limit = read_choice(asked, "state", REJECTION_STATES), read_limit(asked)
-        with pool.connection() as database:
-            return answer(present_page(list_rejections(database, state, limit, asked.get("cursor"))))
 
     @api.get("/subscriptions")
     def subscriptions() -> Response:

@@ -16,9 +16,12 @@ from console.openapi import describe_api
 from console.page import create_page
 from console.pool import ReadPool
 from console.problem import answer_problems
+from console.rejections_api import create_rejections_api
 from console.unreachable import Unreachable
 from schemas.configuration import load_configuration, require_address
 from schemas.journal import connect_journal
+from schemas.keyring import load_keyring
+from schemas.redis_address import require_redis
 from schemas.secret import ConfigurationError
 
 CONNECTIONS = 8
@@ -58,12 +61,14 @@ def build_app() -> Flask:
     token = configuration.console.token.reveal("console.token")
     pool = ReadPool(require_address("DATABASE_URL"), CONNECTIONS)
     try:
-        journal = connect_journal(require_address("JOURNAL_URL"), JOURNAL_SECONDS)
+        journal = connect_journal(require_redis("JOURNAL_URL"), JOURNAL_SECONDS)
     except ValueError:
         raise Unreachable("JOURNAL_URL is no Redis address (redis://user:password@host:port/0)") from None
     app = Flask(__name__, static_folder="static")
     app.extensions["pool"] = pool
     app.register_blueprint(create_api(configuration, token, pool, journal))
+    keyring = load_keyring(configuration.sealing)
+    app.register_blueprint(create_rejections_api(configuration, keyring, token, pool, journal))
     app.register_blueprint(create_page(configuration, token, pool, journal))
     app.add_url_rule("/openapi.json", "openapi", lambda: answer(describe_api()))
     app.add_url_rule("/livez", "livez", lambda: Response("ok\n", content_type="text/plain; charset=utf-8"))

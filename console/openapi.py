@@ -20,6 +20,7 @@ OPTIONAL_ID: Schema = {"type": ["string", "null"], "format": "uuid"}
 NUMBER: Schema = {"type": "integer"}
 FLAG: Schema = {"type": "boolean"}
 ANY_OBJECT: Schema = {"type": "object"}
+ONE: dict[str, Any] = {"name": "id", "in": "path", "required": True, "schema": ID}
 
 
 def describe_api() -> dict[str, Any]:
@@ -33,7 +34,18 @@ def describe_api() -> dict[str, Any]:
             "/v1/alerts/{id}": {"get": one_alert()},
             "/v1/audit": {"get": operation("audit", "Check the books", [], reference("Books"))},
             "/v1/rejections": {
-                "get": listing("rejections", "List rejections", [state(REJECTION_STATES)], page("Rejection"))
+                "get": listing("rejections", "List rejections", REJECTION_FILTERS, page("Rejection"))
+            },
+            "/v1/rejections/{id}": {
+                "get": operation("rejection", "Show one rejection with its body", [ONE], reference("RejectionInFull"))
+            },
+            "/v1/rejections/{id}/replay": {
+                "post": change("replayRejection", "Send a rejection through the journal again, unchanged without a "
+                               "body, else with this one as corrected body", {}, REPLAYED, required=False)
+            },
+            "/v1/rejections/{id}/discard": {
+                "post": change("discardRejection", "Close a rejection without replaying it", record(note=TEXT),
+                               record(id=ID, state=TEXT, closed_at=TIME, note=TEXT))
             },
             "/v1/subscriptions": {"get": listing("subscriptions", "List subscriptions", [], page("Subscription"))},
             "/v1/deliveries": {
@@ -93,7 +105,7 @@ def state(states: tuple[str, ...]) -> dict[str, Any]:
 
 
 def operation(name: str, summary: str, parameters: list[dict[str, Any]], schema: Schema) -> dict[str, Any]:
-    """Describe a GET that answers with `schema`."""
+    """Describe a request that is answered with `schema`."""
     return {
         "operationId": name,
         "summary": summary,
@@ -103,6 +115,12 @@ def operation(name: str, summary: str, parameters: list[dict[str, Any]], schema:
             "default": {"$ref": "#/components/responses/Problem"},
         },
     }
+
+
+def change(name: str, summary: str, body: Schema, schema: Schema, *, required: bool = True) -> dict[str, Any]:
+    """Describe a request that changes the thing of the id in the path, and answers with `schema`."""
+    content = {"application/json": {"schema": body}}
+    return operation(name, summary, [ONE], schema) | {"requestBody": {"required": required, "content": content}}
 
 
 def listing(name: str, summary: str, parameters: list[dict[str, Any]], schema: Schema) -> dict[str, Any]:
@@ -117,13 +135,11 @@ def listing(name: str, summary: str, parameters: list[dict[str, Any]], schema: S
 
 def one_alert() -> dict[str, Any]:
     """Describe the look-up of one alert."""
-    described = operation("alert", "Show one alert with all that became of it", [], reference("AlertInFull"))
-    described["parameters"] = [{"name": "id", "in": "path", "required": True, "schema": ID}]
-    return described
+    return operation("alert", "Show one alert with all that became of it", [ONE], reference("AlertInFull"))
 
 
 DESCRIPTION = (
-    "Read-only. Times are UTC ISO 8601, money is a decimal string, ids are strings. An unknown parameter is an error. "
+    "Times are UTC ISO 8601, money is a decimal string, ids are strings. An unknown parameter is an error. "
     "The list of alerts is in the order in which they were stored and never skips or repeats one while others are "
     "being stored: walk it by next_cursor, keep resume_cursor, and come back with it for what is new."
 )
@@ -140,6 +156,14 @@ ALERT_FILTERS = [
           "oldest: as they were stored. newest: the latest first, for people; it has no resume_cursor."),
 ]  # fmt: skip
 
+REJECTION_FILTERS = [
+    state(REJECTION_STATES),
+    query("reason", TEXT, "Only those for this reason: no_alert_id, unreadable, unknown_source, poisoned, ..."),
+    query("source", TEXT, "Only those from this source."),
+    query("since", TIME, "Rejected then or later."),
+    query("until", TIME, "Rejected before then."),
+]
+
 ALERT: Schema = record(
     id=ID, provider=TEXT, provider_alert_id=TEXT, source=TEXT, kind=TEXT, status=TEXT, revision=NUMBER,
     duplicates=NUMBER, repaired=FLAG, amount=OPTIONAL, currency=OPTIONAL, issuer=OPTIONAL,
@@ -150,6 +174,8 @@ ALERT: Schema = record(
     details=record(**dict.fromkeys(DETAILS, OPTIONAL)),
     problems=listed(record(field=TEXT, value=TEXT, why=TEXT)),
 )  # fmt: skip
+
+REPLAYED = record(id=ID, state=TEXT, request_id=TEXT, entry_id=TEXT)
 
 ALERT_PAGE = record(data=listed(reference("Alert")), next_cursor=OPTIONAL, resume_cursor=OPTIONAL)
 
@@ -178,8 +204,18 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "Rejection": record(
         id=ID, state=TEXT, reason=TEXT, why=TEXT, source=OPTIONAL, request_id=OPTIONAL, item=NUMBER,
-        received_at=OPTIONAL_TIME, rejected_at=TIME, closed_at=OPTIONAL_TIME, note=OPTIONAL,
+        received_at=OPTIONAL_TIME, rejected_at=TIME, closed_at=OPTIONAL_TIME, note=OPTIONAL, replayed_as=OPTIONAL,
     ),
+    "RejectionInFull": {
+        "allOf": [
+            reference("Rejection"),
+            record(
+                entry_id=TEXT, incarnation=ID, body=OPTIONAL, sealed_because=OPTIONAL,
+                became=listed(record(item=NUMBER, ending=TEXT, alert_id=OPTIONAL_ID, rejection_id=OPTIONAL_ID)),
+                operations=listed(record(at=TIME, actor=TEXT, action=TEXT, note=OPTIONAL)),
+            ),
+        ]
+    },
     "Subscription": record(
         id=ID, name=TEXT, url=TEXT, events=listed(TEXT), state=TEXT, description=TEXT, created_at=TIME,
     ),

@@ -1,11 +1,13 @@
 """Read rejections: what ended without becoming an alert, and waits until someone has dealt with it."""
 
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from console.alerts import Page, parse_uuid
 from console.connections import Database
 from console.cursor import BadCursor, read_cursor, write_cursor
+from console.operations import read_operations
 from console.report import strip_controls
 from schemas.cards import mask_cards
 from schemas.keyring import Keyring, Tampered, UnknownKey
@@ -14,17 +16,25 @@ from schemas.subscription import rejection_binding
 STATES = ("open", "replayed", "discarded")
 
 
-def list_rejections(
-    database: Database, state: str | None = "open", limit: int = 100, cursor: str | None = None
-) -> Page:
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """Which rejections are asked for. `since` is included, `until` is not; both are times of rejection."""
+
+    state: str | None = None
+    reason: str | None = None
+    source: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def list_rejections(database: Database, sought: Sought, limit: int = 100, cursor: str | None = None) -> Page:
     """Return a page of rejections, the latest first. Raises BadCursor."""
     moment, last_id = read_place(cursor) if cursor else (None, None)
-    rows = database.execute(
-        SELECT_REJECTIONS, {"state": state, "moment": moment, "last_id": last_id, "limit": limit + 1}
-    ).fetchall()
+    place = {"moment": moment, "last_id": last_id, "limit": limit + 1}
+    rows = database.execute(SELECT_REJECTIONS, asdict(sought) | place).fetchall()
     more, rows = len(rows) > limit, rows[:limit]
-    place = (rows[-1]["rejected_at"].isoformat(), str(rows[-1]["id"])) if more else ()
-    return Page(rows, write_cursor("rejections", *place) if more else None)
+    last = (rows[-1]["rejected_at"].isoformat(), str(rows[-1]["id"])) if more else ()
+    return Page(rows, write_cursor("rejections", *last) if more else None)
 
 
 def read_place(cursor: str) -> tuple[datetime, str]:
@@ -42,6 +52,7 @@ def read_rejection(database: Database, rejection_id: str, keyring: Keyring) -> d
     """Return one rejection with its body as text, or None when there is none of that id.
 
     Card numbers in the body are masked. When it cannot be opened, `body` is None and `sealed_because` says why.
+    `became` tells how its replay ended, item by item; `operations` who did what to it.
     """
     row = database.execute(SELECT_REJECTION, {"id": parse_uuid(rejection_id)}).fetchone()
     if row is None:
@@ -53,6 +64,8 @@ def read_rejection(database: Database, rejection_id: str, keyring: Keyring) -> d
             row["body"] = show_body(keyring.unseal(bytes(sealed), rejection_binding(str(row["id"]))))
         except (UnknownKey, Tampered) as error:
             row["sealed_because"] = str(error)
+    row["became"] = database.execute(SELECT_ENDINGS, [row["replayed_as"]]).fetchall() if row["replayed_as"] else []
+    row["operations"] = read_operations(database, str(row["id"]))
     return row
 
 
@@ -61,16 +74,29 @@ def show_body(body: bytes) -> str:
     return mask_cards(strip_controls(body.decode("utf-8", errors="replace")))
 
 
-SELECT_REJECTIONS = """
-    SELECT id, state, reason, why, source, replace(request_id::text, '-', '') AS request_id, item,
-           received_at, rejected_at, closed_at, note FROM rejections
-    WHERE (%(state)s::text IS NULL OR state = %(state)s)
-        AND (%(moment)s::timestamptz IS NULL OR (rejected_at, id) < (%(moment)s, %(last_id)s::uuid))
-    ORDER BY rejected_at DESC, id DESC LIMIT %(limit)s
+# What `Sought` asks for; the same in the list for people and in a replay of many.
+MATCHES = """
+    (%(state)s::text IS NULL OR state = %(state)s)
+    AND (%(reason)s::text IS NULL OR reason = %(reason)s)
+    AND (%(source)s::text IS NULL OR source = %(source)s)
+    AND (%(since)s::timestamptz IS NULL OR rejected_at >= %(since)s)
+    AND (%(until)s::timestamptz IS NULL OR rejected_at < %(until)s)
 """
+SELECT_REJECTIONS = f"""
+    SELECT id, state, reason, why, source, replace(request_id::text, '-', '') AS request_id, item,
+           received_at, rejected_at, closed_at, note, replace(replayed_as::text, '-', '') AS replayed_as
+    FROM rejections
+    WHERE {MATCHES} AND (%(moment)s::timestamptz IS NULL OR (rejected_at, id) < (%(moment)s, %(last_id)s::uuid))
+    ORDER BY rejected_at DESC, id DESC LIMIT %(limit)s
+"""  # noqa: S608 - of constants
 SELECT_REJECTION = """
     SELECT id, state, reason, why, source, replace(request_id::text, '-', '') AS request_id, item,
-           received_at, rejected_at, closed_at, note, sealed,
+           received_at, rejected_at, closed_at, note, replace(replayed_as::text, '-', '') AS replayed_as, sealed,
            (extract(epoch FROM entered_at) * 1000)::bigint || '-' || sequence AS entry_id, incarnation
     FROM rejections WHERE id = %(id)s
+"""
+SELECT_ENDINGS = """
+    SELECT e.item, e.ending, e.alert_id, e.rejection_id
+    FROM receipts r JOIN endings e USING (entered_at, sequence, incarnation)
+    WHERE r.request_id = %s::uuid ORDER BY e.item
 """

@@ -18,6 +18,7 @@ from schemas.secret import ConfigurationError
 VERSION = b"\x01"
 KEY_BYTES = 32
 NONCE_BYTES = 12
+SHORTEST = 33  # bytes: sealed nothing
 
 
 class UnknownKey(Exception):
@@ -36,6 +37,11 @@ class Keyring:
         self._ciphers = {key_id(key): AESGCM(key) for key in keys}
         self._matching = matching
 
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """The ids of the configured keys, as hex, the one that seals first."""
+        return tuple(identity.hex() for identity in self._ciphers)
+
     def seal(self, plain: bytes, bound_to: bytes) -> bytes:
         """Encrypt `plain`. It opens only with the same `bound_to`, so it cannot be moved to another place."""
         nonce = os.urandom(NONCE_BYTES)
@@ -43,7 +49,7 @@ class Keyring:
 
     def unseal(self, sealed: bytes, bound_to: bytes) -> bytes:
         """Decrypt what `seal` made. Raises UnknownKey or Tampered."""
-        if sealed[:1] != VERSION or len(sealed) < 33:
+        if sealed[:1] != VERSION or len(sealed) < SHORTEST:
             raise Tampered("not sealed content")
         cipher = self._ciphers.get(sealed[1:5])
         if cipher is None:
@@ -62,6 +68,11 @@ class Keyring:
     def card_token(self, number: str) -> bytes:
         """Return 16 bytes by which the same card number is known again, without keeping it."""
         return hashlib.blake2b(number.encode(), key=self._matching, digest_size=16, person=b"card").digest()
+
+
+def sealed_by(sealed: bytes) -> str | None:
+    """Return the id, as hex, of the key that sealed this; None when it is not sealed content."""
+    return sealed[1:5].hex() if sealed[:1] == VERSION and len(sealed) >= SHORTEST else None
 
 
 def key_id(key: bytes) -> bytes:
