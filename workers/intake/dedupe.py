@@ -4,13 +4,11 @@ The rules, for one alert (DESIGN, "Endings"):
 - duplicate: this content came before, ever, from this source
 - order: a source's messages are ordered by the time they carry, else by receipt; a resolution comes after a creation
   of the same moment. A message that is older than the latest is superseded: it may fill empty fields, nothing else
-- facts: what the network's own door said is not overridden by a reseller
-- status: only a message that carries one changes it; a reseller's outranks the network's own door
-- nothing that is missing ever erases
+
+What a message may change is decided in `merge`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,9 +17,8 @@ from uuid_utils.compat import uuid7
 from schemas.alert import Alert, Message, content_of, iso_time
 from schemas.keyring import Keyring
 from schemas.vocabulary import CLOSED_STATUSES
+from workers.intake.merge import apply_message
 from workers.intake.outcomes import Decisions, Ending, EndingName, Event, Identity, Rejection, Report, Revision
-
-MAX_PROBLEMS = 50
 
 
 def identities_of(reports: Sequence[Report]) -> list[Identity]:
@@ -104,67 +101,6 @@ def revise_alert(alert: Alert, message: Message, report: Report, decisions: Deci
         resolved = closes and not was_closed
         decisions.events.append(Event("alert.resolved" if resolved else "alert.updated", alert.snapshot()))
     return "updated" if newer else "superseded"
-
-
-def apply_message(alert: Alert, message: Message, moment: list[Any], *, newer: bool) -> dict[str, list[Any]]:
-    """Merge a message into the alert. Return what changed: field -> [before, after]."""
-    standing = alert.standing
-    own = set(standing["own"])
-    changes: dict[str, list[Any]] = {}
-    for name, value in message.facts.items():
-        before = alert.facts.get(name)
-        allowed = newer or name not in own if message.own_door else name not in own and (newer or before is None)
-        if not allowed:
-            continue
-        if message.own_door:
-            own.add(name)
-        if before != value:
-            alert.facts[name] = value
-            changes[name] = [before, value]
-    standing["own"] = sorted(own)
-    if newer:
-        standing["as_of"][message.source] = moment
-    apply_status(alert, message, changes, newer=newer)
-    apply_kind(alert, message, changes, newer=newer)
-    if message.repaired and not alert.repaired:
-        alert.repaired = True
-        changes["repaired"] = [False, True]
-    for problem in message.problems:
-        listed = asdict(problem)
-        if listed not in alert.problems and len(alert.problems) < MAX_PROBLEMS:
-            alert.problems.append(listed)
-    return changes
-
-
-def apply_status(alert: Alert, message: Message, changes: dict[str, list[Any]], *, newer: bool) -> None:
-    """A status is taken only from a message that carries one; a reseller's outranks the network's own door."""
-    if message.status is None:
-        return
-    said_by = alert.standing["status_from"]
-    if message.own_door:
-        allowed = said_by != "reseller" and (newer or said_by is None)
-    else:
-        allowed = newer or said_by != "reseller"
-    if not allowed:
-        return
-    alert.standing["status_from"] = "own" if message.own_door else "reseller"
-    if alert.status != message.status:
-        changes["status"] = [alert.status, message.status]
-        alert.status = message.status
-
-
-def apply_kind(alert: Alert, message: Message, changes: dict[str, list[Any]], *, newer: bool) -> None:
-    """The kind is a fact: the network's own door outranks a reseller."""
-    if message.kind is None:
-        return
-    said_by = alert.standing["kind_from"]
-    allowed = newer or said_by != "own" if message.own_door else said_by != "own" and (newer or said_by is None)
-    if not allowed:
-        return
-    alert.standing["kind_from"] = "own" if message.own_door else "reseller"
-    if alert.kind != message.kind:
-        changes["kind"] = [alert.kind, message.kind]
-        alert.kind = message.kind
 
 
 def moment_of(message: Message, report: Report) -> list[Any]:
