@@ -10,7 +10,7 @@ from ingress.ids import Look
 from schemas.sources import Source
 
 ORIGIN = "alert-intake"
-MAX_NAME = 100  # Source and ReasonCode (CONTRACTS 1)
+MAX_NAME = 100  # Source and ReasonCode (docs/contracts.md, 1)
 MAX_TEXT = 1000  # Description and Details
 MAX_ERRORS = 1000  # a body of one MiB can list half a million items
 NO_USABLE_ID = "the alert has no usable id: a string or an integer of 1 to 255 characters"
@@ -51,7 +51,7 @@ class Refused(Exception):
 
 
 def error_envelope(faults: Iterable[Fault]) -> bytes:
-    """Write the one shape of every error body (CONTRACTS 1), within its length limits."""
+    """Write the one shape of every error body (docs/contracts.md, 1), within its length limits."""
     errors: list[dict[str, Any]] = []
     for fault in faults:
         error: dict[str, Any] = {

@@ -18,7 +18,7 @@ from schemas.configuration import Door
 from schemas.envelope import Envelope
 from schemas.journal import JournalFull, JournalUnavailable
 
-BODY_SECONDS = 20.0  # Ethoca gives up on an answer after 30 (CONTRACTS 1)
+BODY_SECONDS = 20.0  # Ethoca gives up on an answer after 30 (docs/contracts.md, 1)
 RETRY_SECONDS = 5
 
 

@@ -1,6 +1,6 @@
 """Dedupe: decide how each message ends, from the messages of a batch and what Postgres already knows. Pure.
 
-The rules, for one alert (DESIGN, "Endings"):
+The rules, for one alert:
 - duplicate: this content came before, ever, from this source
 - order: a source's messages are ordered by the time they carry, else by receipt; a resolution comes after a creation
   of the same moment. A message that is older than the latest is superseded: it may fill empty fields, nothing else
