@@ -16,6 +16,7 @@ help:
 	@echo "make test    the tests, on real servers that they start themselves"
 	@echo "make check   formatting, lint, types, import rules, deploy files"
 	@echo "make bench   the benchmarks, as ratios measured in one run"
+	@echo "make faults  every fault under load, TIMES=3 each, and what was lost"
 	@echo "make lock    resolve the newest versions and lock them with hashes"
 	@echo "make format  rewrite the sources in the one format"
 
@@ -31,7 +32,7 @@ run: $(READY)
 	@exec $(BIN)/alert-intake up --tethered $(OPTIONS)
 
 test: $(READY)
-	@exec $(BIN)/python -m pytest tests/unit tests/integration tests/e2e
+	@exec $(BIN)/python -m pytest -m 'not long' tests/unit tests/integration tests/e2e tests/faults
 
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -43,8 +44,10 @@ check: $(READY)
 bench: $(READY)
 	@exec $(BIN)/python -m tests.bench
 
+# How often each fault is injected.
+TIMES ?= 3
 faults: $(READY)
-	@exec $(BIN)/python -m pytest tests/faults
+	@TIMES=$(TIMES) FAULTS_TABLE=var/faults.md exec $(BIN)/python -m pytest -m long tests/faults
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -10,8 +10,8 @@ from pathlib import Path
 from deploy.embedded.children import NotStarted, has_ended, last_line, stop_children
 
 FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 30.0
-STEADY_SECONDS = 60.0
+LONGEST_PAUSE = 4.0  # seconds: what was killed again and again is back soon; a hopeless start costs little here
+STEADY_SECONDS = 20.0
 HOPELESS_STARTS = 3
 
 

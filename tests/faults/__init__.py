@@ -1,1 +1,1 @@
-"""Faults injected into the running stack."""
+"""The fault suite: the whole stack from outside, under load, with one fault at a time; then the books are checked."""

@@ -1,0 +1,99 @@
+"""One fault under load: inject it a few times, see how long recovery takes each time, settle, check the books."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.e2e.bodies import dispute, fresh_id
+from tests.e2e.sender import Sender
+from tests.faults.books import Verdict, audit, check_ledger, deliveries_of, settle
+from tests.faults.load import CONNECTIONS, PUSHES_A_SECOND, Ledger, Load, Push
+from tests.faults.report import Row
+from tests.faults.site import Site
+
+FLOW = 20  # acknowledgements before, between and after the injections
+RECOVERY_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A fault: its name in the table, and what does it and, where it does not heal by itself, undoes it.
+
+    `steady`: no push may be refused by it. `pushes_a_second` is the load it is tried under.
+    """
+
+    name: str
+    inject: Callable[[Site], None]
+    steady: bool = False
+    pushes_a_second: float = PUSHES_A_SECOND
+
+
+@dataclass(slots=True)
+class Trial:
+    """What was done and promised; the books are still to be checked."""
+
+    fault: Fault
+    ledger: Ledger
+    seconds: list[float] = field(default_factory=list)
+
+
+def inject(site: Site, fault: Fault, times: int) -> Trial:
+    """Inject a fault so many times under load; each time wait until an alert takes its whole way again."""
+    with Load(site.run, CONNECTIONS, fault.pushes_a_second) as load:
+        trial = Trial(fault, load.ledger)
+        load.wait_for_acknowledgements(FLOW)
+        for _ in range(times):
+            fault.inject(site)
+            trial.seconds.append(follow_alert(site, load))
+            load.wait_for_acknowledgements(FLOW)
+    return trial
+
+
+def follow_alert(site: Site, load: Load) -> float:
+    """Push a new alert until it is acknowledged, and return the seconds until it was stored and delivered."""
+    push = Push(dispute(alert_id := fresh_id()), (alert_id,))
+    with contextlib.closing(Sender(site.run)) as sender:
+        seconds = site.seconds_until(lambda: load.push(sender, push), RECOVERY_SECONDS, "a push is acknowledged")
+    return seconds + site.seconds_until(
+        lambda: site.query(DELIVERED, alert_id), RECOVERY_SECONDS, "an alert is stored and delivered"
+    )
+
+
+def conclude(site: Site, trials: Sequence[Trial]) -> list[Row]:
+    """Let things settle and check the books of each trial. Fails when anything is lost or doubled."""
+    settle(site)
+    deliveries = deliveries_of(site)
+    rows, wrong = [], []
+    for trial in trials:
+        verdict = check_ledger(site, trial.ledger, deliveries)
+        rows.append(row_of(trial, verdict))
+        wrong += [f"{trial.fault.name}: lost {what}" for what in verdict.lost]
+        wrong += [f"{trial.fault.name}: doubled {what}" for what in verdict.doubled]
+        if trial.fault.steady and trial.ledger.refused:
+            wrong.append(f"{trial.fault.name}: {trial.ledger.refused} pushes were refused twice")
+    status, books = audit(site)
+    if status or not books["balanced"]:
+        wrong.append(f"the books do not balance: {books}")
+    return rows if not wrong else pytest.fail("\n".join(wrong))
+
+
+def row_of(trial: Trial, verdict: Verdict) -> Row:
+    """Return the line of the table."""
+    return Row(
+        trial.fault.name,
+        len(trial.seconds),
+        trial.ledger.pushes,
+        len(trial.ledger.acknowledged),
+        trial.ledger.refused,
+        len(verdict.lost),
+        len(verdict.doubled),
+        max(trial.seconds),
+    )
+
+
+DELIVERED = """
+    SELECT FROM alerts a JOIN outbox o ON o.alert_id = a.id JOIN subscriptions s ON s.id = o.subscription_id
+    WHERE a.provider_alert_id = %s AND o.state = 'delivered' AND s.name = 'local-receiver'
+"""
