@@ -12,6 +12,7 @@ from psycopg.rows import dict_row
 from console.unreachable import Unreachable
 from schemas.configuration import require_address
 from schemas.journal import connect_journal
+from schemas.redis_address import require_redis
 
 Database = psycopg.Connection[dict[str, Any]]
 
@@ -67,7 +68,7 @@ def check_database_url(url: str) -> str:
 @contextmanager
 def open_redis(variable: str) -> Iterator[redis.Redis]:
     """Connect to the Redis that the environment variable names (JOURNAL_URL, BROKER_URL). Raises Unreachable."""
-    url = require_address(variable)
+    url = require_redis(variable)
     try:
         client = connect_journal(url, REDIS_SECONDS)
     except ValueError:

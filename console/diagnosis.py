@@ -1,18 +1,16 @@
 """The checks of `alert-intake doctor`: each says what it looked at, whether that is well, and what to do if not."""
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
 
-import redis
 from cryptography import x509
 
 from console.connections import Database, open_database, open_redis
 from console.unreachable import Unreachable
-from schemas.configuration import Configuration, Tls, load_configuration, require_address
+from schemas.configuration import Configuration, Journal, Tls, load_configuration, require_address
+from schemas.durability import examine_durability, read_info
 from schemas.keyring import load_keyring
 from schemas.secret import ConfigurationError, Secret
 from schemas.sources import Basic
@@ -33,8 +31,10 @@ class Check:
 
 def examine(pending_migrations: Callable[[str], list[str]]) -> Iterator[Check]:
     """Yield every check, in the order in which one would mend them. A server that does not answer is a check, too."""
+    settings = Journal()
     try:
         configuration = load_configuration()
+        settings = configuration.journal
         yield Check("configuration", True, f"{len(configuration.sources)} sources")
         yield from check_secrets(configuration)
         yield from check_certificates(configuration.tls)
@@ -45,13 +45,17 @@ def examine(pending_migrations: Callable[[str], list[str]]) -> Iterator[Check]:
         try:
             with open_redis(variable) as client:
                 run_ids[variable] = read_info(client, "server").get("run_id", "")
-                yield from check_journal(client) if variable == "JOURNAL_URL" else check_broker()
+                if variable == "JOURNAL_URL":
+                    for finding in examine_durability(client, settings):
+                        yield Check(f"journal {finding.name}", finding.well, finding.found)
+                else:
+                    yield Check("broker", True, "answers")  # nothing in it matters
                 seconds, microseconds = client.time()
                 yield check_clock(f"clock of {variable}", datetime.fromtimestamp(seconds + microseconds / 1e6, UTC))
         except (Unreachable, ConfigurationError) as error:
             yield Check(variable, False, str(error))
     if len(run_ids) == 2:
-        apart = len(set(run_ids.values())) == 2
+        apart = len(set(run_ids.values())) == 2  # whatever names and databases the addresses give
         advice = "two" if apart else "one and the same: a full journal would stop the ticks that drain it; use two"
         yield Check("journal and broker are different instances", apart, advice)
     try:
@@ -124,35 +128,6 @@ def check_readable(name: str, path: str) -> Check:
         return Check(name, False, f"{path} cannot be read ({error.strerror})")
 
 
-def check_journal(client: redis.Redis) -> Iterator[Check]:
-    """Check that the journal keeps what it acknowledges: AOF, proof of fsync, no eviction, a bound on memory."""
-    aof = bool(int(read_info(client, "persistence").get("aof_enabled", 0)))
-    yield Check("journal appendonly", aof, "yes" if aof else "no: nothing would survive; set appendonly yes")
-    try:
-        fsynced: Any = client.waitaof(1, 0, 1000)
-        proven = int(fsynced[0]) >= 1
-        found = "answers" if proven else "did not answer within a second: the disk is slow, or its fsync off"
-    except redis.ResponseError as error:
-        proven, found = False, f"{error}; Redis 7.2 or Valkey 8 with appendonly yes is needed"
-    yield Check("journal WAITAOF", proven, found)
-    with suppress(redis.ResponseError):  # CONFIG may be forbidden; WAITAOF is the proof in either case
-        fsync = cast("dict[str, str]", client.config_get("appendfsync")).get("appendfsync", "")
-        yield Check("journal appendfsync", fsync == "always", fsync + ("" if fsync == "always" else
-                    ": every acknowledgement waits for the next fsync, up to a second; set always"))  # fmt: skip
-    memory = read_info(client, "memory")
-    policy, limit = str(memory.get("maxmemory_policy", "")), int(memory.get("maxmemory", 0))
-    yield Check("journal maxmemory-policy", policy == "noeviction", policy + ("" if policy == "noeviction" else
-                ": may delete entries; set noeviction"))  # fmt: skip
-    yield Check(
-        "journal maxmemory", limit > 0, f"{limit} bytes" if limit else "not set: the door cannot refuse in time"
-    )
-
-
-def check_broker() -> Iterator[Check]:
-    """Check that the broker answers; nothing in it matters."""
-    yield Check("broker", True, "answers")
-
-
 def check_postgres(database: Database) -> Iterator[Check]:
     """Check that the database keeps what it commits, and is new enough."""
     row = database.execute(SELECT_SETTINGS).fetchone() or {}
@@ -174,11 +149,6 @@ def check_clock(name: str, theirs: datetime) -> Check:
     apart = abs((theirs - datetime.now(UTC)).total_seconds())
     well = apart < CLOCK_SECONDS
     return Check(name, well, f"{apart:.2f} s apart" + ("" if well else "; let both hosts use NTP"))
-
-
-def read_info(client: redis.Redis, section: str) -> dict[str, Any]:
-    """Return a section of Redis's INFO."""
-    return client.info(section)
 
 
 SELECT_SETTINGS = """

@@ -13,9 +13,10 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from ingress.readiness import describe_readiness
 from ingress.settings import Settings, load_settings, stop_on_fault
 from schemas.configuration import Journal
-from schemas.journal import JournalUnavailable, check_room, connect_journal, measure_journal
+from schemas.journal import JournalUnavailable, connect_journal, measure_journal
 from schemas.secret import ConfigurationError
 
 
@@ -42,34 +43,14 @@ def build_app(settings: Settings, client: redis.Redis) -> Flask:
 
     @app.get("/readyz")
     def ready() -> Response:
-        reasons = find_obstacles(client, settings.configuration.journal)
-        body = orjson.dumps({"ready": not reasons, "why": reasons})
-        return Response(body, 503 if reasons else 200, content_type="application/json")
+        found = describe_readiness(client, settings.configuration.journal)
+        return Response(orjson.dumps(found), 200 if found["ready"] else 503, content_type="application/json")
 
     @app.get("/metrics")
     def metrics() -> Response:
         return Response(collect_counts() + generate_latest(gauges), content_type=CONTENT_TYPE_LATEST)
 
     return app
-
-
-def find_obstacles(client: redis.Redis, settings: Journal) -> list[str]:
-    """Return why a push would be refused now, an empty list when it would be acknowledged.
-
-    Durability is asked for the way a push proves it: WAITAOF is an error where the append-only file is off.
-    """
-    try:
-        state = measure_journal(client, settings)
-        check_room(state, settings)
-        client.waitaof(1, 0, int(settings.timeout * 1000))
-        persistence = client.info("persistence")
-    except JournalUnavailable as error:
-        return [str(error)]
-    except (redis.RedisError, OSError) as error:
-        return [f"the journal is not durable: {error}"]
-    if persistence.get("aof_last_write_status") != "ok":
-        return ["the journal cannot write its append-only file"]
-    return []
 
 
 def collect_counts() -> bytes:

@@ -8,8 +8,9 @@ from typing import ParamSpec, TypeVar
 
 from ingress.authenticate import Credentials
 from ingress.identity import Pins, read_pins
-from schemas.configuration import Configuration, load_configuration, require_address
+from schemas.configuration import Configuration, load_configuration
 from schemas.keyring import Keyring, load_keyring
+from schemas.redis_address import require_redis
 from schemas.secret import ConfigurationError
 from schemas.sources import Source
 
@@ -51,10 +52,7 @@ def load_settings() -> Settings:
             paths[path] = admission
     if configuration.tls is None and any(source.certificate == "required" for source in configuration.sources):
         raise ConfigurationError("[tls] is missing: sources demand a client certificate, and client_ca says whose")
-    journal_url = require_address("JOURNAL_URL")
-    if not journal_url.startswith(("redis://", "rediss://", "redis+", "rediss+", "unix://")):
-        raise ConfigurationError("JOURNAL_URL is no Redis address such as redis://host:6379/0")
-    return Settings(configuration, journal_url, load_keyring(configuration.sealing), paths)
+    return Settings(configuration, require_redis("JOURNAL_URL"), load_keyring(configuration.sealing), paths)
 
 
 def stop_on_fault(start: Callable[Parameters, Result]) -> Callable[Parameters, Result]:

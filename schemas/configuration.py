@@ -2,11 +2,12 @@
 
 import os
 import tomllib
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from schemas.secret import ConfigurationError, Secret
 from schemas.sources import Source
@@ -36,12 +37,17 @@ class Door(Section, frozen=True):
 
 
 class Journal(Section, frozen=True):
-    """The journal and when the door refuses to fill it further. `max_memory_share` is a share of Redis's maxmemory."""
+    """The journal, when the door refuses to fill it further, and on how many replicas an entry must be, too.
+
+    `max_memory_share` is a share of Redis's maxmemory, `max_bytes` is held against the memory that Redis uses.
+    """
 
     stream: str = "alert-intake:journal"
     timeout: float = 1.0
-    max_memory_share: float = 0.7
-    max_entries: int | None = None
+    max_memory_share: Annotated[float, Meta(gt=0, le=1)] = 0.7
+    max_bytes: Annotated[int, Meta(gt=0)] | None = None
+    max_entries: Annotated[int, Meta(gt=0)] | None = None
+    replicas: Annotated[int, Meta(ge=0)] = 0
 
 
 class Sealing(Section, frozen=True):
@@ -55,7 +61,7 @@ class Sealing(Section, frozen=True):
 
 
 class Drain(Section, frozen=True):
-    """How entries are taken: `batch` at most at once; those idle for `stale_after` seconds are taken over from others."""
+    """How entries are taken: `batch` at most at once; what idles `stale_after` s is taken over."""
 
     batch: int = 500
     seconds: float = 5.0
@@ -71,17 +77,39 @@ class Enrichment(Section, frozen=True):
 class Forwarding(Section, frozen=True):
     """Deliveries to downstream services. Times in seconds.
 
+    `timeout` is for one delivery as a whole, from the look-up of the name to the end of the answer. `concurrency` is
+    of one worker, `subscription_concurrency` of one subscription over all workers.
     `schedule` is the waiting time before the second, third, ... attempt, each lengthened by up to `jitter` of itself.
     After the last one the item is given up (and can be retried by hand).
+    A subscription is tripped after `trip_failures` failures in a row over at least `trip_seconds`; then one delivery
+    is tried every `probe_interval`, and the first that succeeds resumes it.
+    `service_ca` names a PEM file with CAs that are trusted besides the public ones.
     """
 
     timeout: float = 10.0
     lease: float = 60.0
-    concurrency: int = 16
+    concurrency: int = 32
+    subscription_concurrency: int = 8
     jitter: float = 0.2
     schedule: tuple[float, ...] = (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 43200, 64800, 86400)
     allow_http: bool = False
     allow_private_addresses: bool = False
+    allow_networks: tuple[str, ...] = ()
+    service_ca: str | None = None
+    trip_failures: int = 20
+    trip_seconds: float = 600.0
+    probe_interval: float = 60.0
+
+    def __post_init__(self) -> None:
+        """Refuse what would forward nothing, or for ever."""
+        positive = ("timeout", "lease", "concurrency", "subscription_concurrency", "trip_failures", "probe_interval")
+        for name in positive:
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}: more than 0 is needed")
+        if self.jitter < 0 or self.trip_seconds < 0 or any(wait < 0 for wait in self.schedule):
+            raise ValueError("jitter, trip_seconds, schedule: 0 or more is needed")
+        for network in self.allow_networks:
+            ip_network(network)  # raises ValueError that quotes it
 
 
 class Retention(Section, frozen=True):
@@ -150,7 +178,7 @@ def load_configuration(path: str | None = None) -> Configuration:
 
 def anchor_files(document: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Make every relative file name of the document absolute, seen from `folder`."""
-    files = {"file", "certificate", "key", "client_ca", "crl", "merchants"}
+    files = {"file", "certificate", "key", "client_ca", "crl", "merchants", "service_ca"}
 
     def anchored(key: str, value: Any, table: str) -> Any:  # noqa: ANN401 - a TOML value is of any type
         if isinstance(value, dict):

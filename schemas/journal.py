@@ -1,18 +1,21 @@
 """The journal: one Redis stream. The door appends to it, and so does the replay of a rejection.
 
 An append is one XADD followed, in the same round trip, by ``WAITAOF 1 0``: its answer is Redis's own proof that the
-entry is fsynced, for this very write, whatever the settings were a second ago (Redis 7.2, Valkey 8).
+entry is fsynced, for this very write, whatever the settings were a second ago (Redis 7.2, Valkey 8). With
+`journal.replicas` it demands ``WAIT N``, too, so that a failover does not lose what was acknowledged. Not ``WAITAOF 1
+N``: a replica that is asked answers at once, and so with the fsync before this one, and again only at its own timer's
+next second. Its answer to WAIT leaves it after its fsync all the same, when it runs with ``appendfsync always``.
 """
 
 from dataclasses import dataclass
 from typing import Any, cast
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from redis.client import Pipeline
 
 from schemas.configuration import Journal
 from schemas.envelope import Fields
+from schemas.redis_address import connect_redis
 
 GROUP = "drain"
 
@@ -22,7 +25,7 @@ class JournalUnavailable(Exception):
 
 
 class JournalFull(JournalUnavailable):
-    """The journal is filled to the configured share of its memory."""
+    """The journal is filled to one of its limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,33 +38,61 @@ class JournalState:
     evicts: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One bound of the journal: which setting, how far it is filled, and from where on the door refuses."""
+
+    setting: str
+    unit: str
+    used: int
+    refuses_at: int
+
+    @property
+    def reached(self) -> bool:
+        """Whether the door refuses."""
+        return self.used >= self.refuses_at
+
+
 def connect_journal(url: str, timeout: float) -> redis.Redis:
     """Return a client that never repeats a command by itself: a repeated XADD would be two entries.
 
     `timeout` in seconds bounds connecting and every answer.
     """
-    return redis.Redis.from_url(
-        url,
-        socket_timeout=timeout,
-        socket_connect_timeout=timeout,
-        retry=Retry(NoBackoff(), 0),
-        health_check_interval=0,
-        protocol=2,
-    )
+    return connect_redis(url, timeout=timeout, connect_timeout=timeout)
 
 
 def append_entry(client: redis.Redis, settings: Journal, fields: Fields) -> str:
-    """Append one entry and return its id once it is fsynced. Raises JournalUnavailable."""
+    """Append one entry and return its id once it is fsynced, and on its replicas. Raises JournalUnavailable."""
     pipeline = client.pipeline(transaction=False)
     pipeline.xadd(settings.stream, cast("Any", fields))
-    pipeline.waitaof(1, 0, int(settings.timeout * 1000))
+    return str(prove_write(pipeline, settings).decode())
+
+
+def probe_durability(client: redis.Redis, settings: Journal) -> None:
+    """Write something small and have its durability proved as an entry's is. Raises JournalUnavailable.
+
+    Without a write before it, WAITAOF would prove nothing: it answers at once.
+    """
+    pipeline = client.pipeline(transaction=False)
+    pipeline.set(f"{settings.stream}:probe", "1")
+    prove_write(pipeline, settings)
+
+
+def prove_write(pipeline: Pipeline, settings: Journal) -> Any:  # noqa: ANN401 - whatever the write answers
+    """Run a pipeline of one write and return its answer once it is durable. Raises JournalUnavailable."""
+    milliseconds = int(settings.timeout * 1000)
+    if settings.replicas:
+        pipeline.wait(settings.replicas, milliseconds)
+    pipeline.waitaof(1, 0, milliseconds)
     try:
-        entry_id, fsynced = pipeline.execute()
+        answer, *received, fsynced = pipeline.execute()
     except (redis.RedisError, OSError) as error:
         raise JournalUnavailable(f"{type(error).__name__}: {error}") from error
     if int(fsynced[0]) < 1:
         raise JournalUnavailable("the journal did not fsync in time")
-    return str(entry_id.decode())
+    if settings.replicas and int(received[0]) < settings.replicas:
+        raise JournalUnavailable(f"{int(received[0])} of {settings.replicas} replicas had it in time")
+    return answer
 
 
 def measure_journal(client: redis.Redis, settings: Journal) -> JournalState:
@@ -81,8 +112,21 @@ def check_room(state: JournalState, settings: Journal) -> None:
     """Raise JournalFull when the journal should not be filled further, long before Redis itself refuses."""
     if state.evicts:
         raise JournalFull("the journal's maxmemory-policy may evict entries; set it to noeviction")
-    if state.limit and state.used >= state.limit * settings.max_memory_share:
-        share = f"{settings.max_memory_share:.0%}"
-        raise JournalFull(f"the journal uses {state.used} of {state.limit} bytes, refusing from {share} on")
-    if settings.max_entries is not None and state.entries >= settings.max_entries:
-        raise JournalFull(f"the journal holds {state.entries} entries, refusing from {settings.max_entries} on")
+    for limit in list_limits(state, settings):
+        if limit.reached:
+            raise JournalFull(
+                f"the journal holds {limit.used} {limit.unit}, refusing from {limit.refuses_at} on ({limit.setting})"
+            )
+
+
+def list_limits(state: JournalState, settings: Journal) -> list[Limit]:
+    """Return the limits that are set, and how far each is filled."""
+    limits = []
+    if state.limit:
+        share = int(state.limit * settings.max_memory_share)
+        limits.append(Limit("max_memory_share", "bytes", state.used, share))
+    if settings.max_bytes is not None:
+        limits.append(Limit("max_bytes", "bytes", state.used, settings.max_bytes))
+    if settings.max_entries is not None:
+        limits.append(Limit("max_entries", "entries", state.entries, settings.max_entries))
+    return limits

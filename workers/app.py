@@ -6,7 +6,7 @@ Start pools by kind of work: `celery -A workers.app worker -Q drain` (prefork) a
 from celery import Celery, signals
 from kombu import Exchange, Queue
 
-from schemas.configuration import require_address
+from schemas.redis_address import describe_broker, require_redis
 from workers.deadline import stop_tasks
 from workers.logs import configure_logs
 from workers.metronome import SCHEDULE, Metronome
@@ -14,7 +14,8 @@ from workers.metronome import SCHEDULE, Metronome
 signals.setup_logging.connect(configure_logs)  # and so Celery sets up none of its own
 signals.worker_shutting_down.connect(stop_tasks)
 
-app = Celery("alert-intake", broker=require_address("BROKER_URL"), include=["workers.tasks"])
+broker_url, sentinels = describe_broker(require_redis("BROKER_URL"))
+app = Celery("alert-intake", broker=broker_url, include=["workers.tasks"])
 app.conf.update(
     task_queues=[Queue(name, Exchange(name), routing_key=name) for name in ("drain", "forward")],
     task_default_queue="forward",
@@ -37,6 +38,7 @@ app.conf.update(
         "health_check_interval": 10,
         "visibility_timeout": 300,
         "retry_on_timeout": False,
+        **sentinels,
     },
     broker_heartbeat=0,
     enable_utc=True,

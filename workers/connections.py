@@ -5,8 +5,8 @@ from typing import Any
 import psycopg
 import redis
 from psycopg.rows import dict_row
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+
+from schemas.redis_address import connect_redis
 
 Database = psycopg.Connection[dict[str, Any]]
 
@@ -33,11 +33,4 @@ def connect_database(url: str, purpose: str) -> Database:
 
 def connect_stream(url: str) -> redis.Redis:
     """Open a client of the journal for reading. No automatic retries: who failed asks what happened first."""
-    return redis.Redis.from_url(
-        url,
-        socket_timeout=SOCKET_TIMEOUT,
-        socket_connect_timeout=2.0,
-        retry=Retry(NoBackoff(), 0),
-        health_check_interval=0,
-        protocol=2,
-    )
+    return connect_redis(url, timeout=SOCKET_TIMEOUT, connect_timeout=2.0)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from schemas.configuration import Configuration, load_configuration, require_address
 from schemas.keyring import Keyring, load_keyring
+from schemas.redis_address import require_redis
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ def load_workshop() -> Workshop:
     return Workshop(
         configuration=configuration,
         keyring=load_keyring(configuration.sealing),
-        journal_url=require_address("JOURNAL_URL"),
-        broker_url=require_address("BROKER_URL"),
+        journal_url=require_redis("JOURNAL_URL"),
+        broker_url=require_redis("BROKER_URL"),
         database_url=require_address("DATABASE_URL"),
     )

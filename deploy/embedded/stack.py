@@ -16,6 +16,7 @@ from deploy.embedded.certificate_files import DevelopmentCertificates
 from deploy.embedded.children import start_child
 from deploy.embedded.layout import Layout
 from deploy.embedded.supervise import Part, explain_by
+from schemas.redis_address import describe_broker
 
 # The folder that holds our packages, and the configuration files of the servers beside them.
 HOME = Path(deploy.__file__).resolve().parents[1]
@@ -162,5 +163,7 @@ def answers_http(port: int, path: str, tls: ssl.SSLContext | None = None, wanted
 
 def answers_ping(broker_url: str, node: str) -> bool:
     """Tell whether a Celery worker answers."""
-    with Celery(broker=broker_url, set_as_current=False) as app:
+    address, sentinels = describe_broker(broker_url)
+    with Celery(broker=address, set_as_current=False) as app:
+        app.conf.broker_transport_options = sentinels
         return bool(app.control.ping(destination=[node], timeout=1.0))
