@@ -4,6 +4,7 @@ The payload has exactly the 46 documented keys, so that a consumer that refuses 
 pipeline adds stands in one more object of the envelope, where only a consumer that looks for it finds it.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -52,21 +53,63 @@ FACT_KEYS = {
     "outcome": "outcome",
 }
 
+# Keys of the payload that are no fact.
+OWN_KEYS = frozenset({
+    "id", "providerId", "provider", "type", "status", "descriptorContact", "amount", "chargebackAmount", "createdAt",
+    "updatedAt", "hoursLeft",
+})  # fmt: skip
+ENRICHMENT = "enrichment"
+# What of `enrichment` says the same as a key of the payload, or lets it be reckoned: it goes with that key.
+SAID_AGAIN = {
+    "amount": ("amount_minor",),
+    "cardBin": ("card_network",),
+    "hoursLeft": ("respond_by",),
+    "type": ("kind",),
+}
 
-def forward_body(alert: Alert, event: str, occurred_at: str, now: datetime | None = None) -> bytes:
+
+def forward_body(
+    alert: Alert,
+    event: str,
+    occurred_at: str,
+    now: datetime | None = None,
+    leave_out: Iterable[str] = (),
+    contact: str | None = None,
+) -> bytes:
     """Return the body of a delivery: {"event", "timestamp", "payload", "enrichment"} as JSON.
 
     event        "alert.created", "alert.resolved" or "alert.updated"
     occurred_at  when it happened, UTC ISO 8601: `timestamp`, and the payload's `updatedAt`
     now          the moment from which `hoursLeft` is counted; by default the present one
+    leave_out    names as `check_leave_out` admits them: keys of the payload go out as null, others not at all
+    contact      `descriptorContact`, personal data, for a subscription that gets it
     """
-    body = {
-        "event": event,
-        "timestamp": occurred_at,
-        "payload": payload_of(alert, occurred_at, now or datetime.now(UTC)),
-        "enrichment": enrichment_of(alert),
-    }
-    return msgspec.json.encode(body)
+    payload = payload_of(alert, occurred_at, now or datetime.now(UTC)) | {"descriptorContact": contact}
+    enrichment = enrichment_of(alert)
+    for name in leave_out:
+        if name in payload:
+            payload[name] = None
+            for again in SAID_AGAIN.get(name, ()):
+                enrichment.pop(again, None)
+        elif name == ENRICHMENT:
+            enrichment = {}
+        else:
+            enrichment.pop(name.removeprefix(ENRICHMENT + "."), None)
+    return msgspec.json.encode({"event": event, "timestamp": occurred_at, "payload": payload, "enrichment": enrichment})
+
+
+def check_leave_out(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of what a subscription does not get, each once. Raises ValueError for one that is none.
+
+    A key of the payload but `id`; `enrichment`, all of it; `enrichment.NAME`, one thing of it.
+    """
+    wanted = tuple(dict.fromkeys(names))
+    for name in wanted:
+        inner = name.removeprefix(ENRICHMENT + ".")
+        known = name in FACT_KEYS or name in OWN_KEYS or name == ENRICHMENT or (inner != name and inner != "")
+        if not known or name == "id":
+            raise ValueError(f"leave out {name!r}: a key of the payload but id, enrichment, or enrichment.NAME")
+    return wanted
 
 
 def payload_of(alert: Alert, occurred_at: str, now: datetime) -> dict[str, Any]:

@@ -6,6 +6,7 @@ The console writes it, the workers read it; the shape of the column `subscriptio
 import base64
 import binascii
 import secrets
+import time
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
@@ -20,23 +21,34 @@ DEFAULT_EVENTS = ("alert.created", "alert.resolved")
 INTAKE_PREFIX = "intake."
 SECRET_PREFIX = "whsec_"  # noqa: S105 - a prefix of Standard Webhooks, no secret
 SECRET_BYTES = 32
+MAX_RETIRING = 3
+FORMATS = ("reseller",)
 
 # The characters of a header's name (RFC 9110, 5.6.2), and the headers that a delivery sets itself.
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _OWN_HEADERS = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection"})
 
 
-class Credentials(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Retiring(Struct, frozen=True, forbid_unknown_fields=True):
+    """A signing secret that has been replaced and still signs beside its successor, `until` (seconds of the epoch)."""
+
+    secret: str
+    until: float
+
+
+class Credentials(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """How a delivery proves where it comes from.
 
-    secret   Standard Webhooks signing secret, ``whsec_`` and the base64 of 24 to 64 bytes: every delivery is signed
-    basic    (user, password) of HTTP Basic, or None
-    headers  custom headers, such as ``X-API-Key``
+    secret    Standard Webhooks signing secret, ``whsec_`` and the base64 of 24 to 64 bytes: every delivery is signed
+    basic     (user, password) of HTTP Basic, or None
+    headers   custom headers, such as ``X-API-Key``
+    retiring  earlier secrets whose overlap has not ended, the latest first
     """
 
     secret: str
     basic: tuple[str, str] | None = None
     headers: dict[str, str] = {}  # msgspec copies it for each instance
+    retiring: tuple[Retiring, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what could only fail at the first delivery. Never quotes a secret."""
@@ -45,6 +57,14 @@ class Credentials(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
             raise ValueError("basic: a user name holds no colon, and neither part a control character")
         for name, value in self.headers.items():
             check_header(name, value)
+            if self.basic is not None and name.lower() == "authorization":
+                raise ValueError("headers: Authorization is what basic sets; give one of them")
+        for former in self.retiring:
+            check_secret(former.secret)
+
+    def signing_secrets(self, now: float) -> list[str]:
+        """Return the secrets that sign at the moment `now` (seconds of the epoch), the present one first."""
+        return [self.secret, *(former.secret for former in self.retiring if former.until > now)]
 
 
 def seal_credentials(credentials: Credentials, subscription_id: str, keyring: Keyring) -> bytes:
@@ -60,6 +80,19 @@ def unseal_credentials(sealed: bytes, subscription_id: str, keyring: Keyring) ->
     except msgspec.DecodeError as error:
         # Without the cause: it could quote what was sealed.
         raise Tampered("the sealed content is no credentials: " + type(error).__name__) from None
+
+
+def rotate_secret(credentials: Credentials, secret: str, overlap: float) -> Credentials:
+    """Return the credentials with a new secret; the present one goes on signing for `overlap` seconds.
+
+    Raises ValueError when more secrets would sign than a receiver should have to try.
+    """
+    now = time.time()
+    former = [Retiring(credentials.secret, now + overlap)] if overlap > 0 else []
+    former += [one for one in credentials.retiring if one.until > now and overlap > 0]
+    if len(former) > MAX_RETIRING:
+        raise ValueError(f"{MAX_RETIRING} former secrets still sign; wait until the overlap of one ends, or give none")
+    return msgspec.structs.replace(credentials, secret=secret, retiring=tuple(former))
 
 
 def subscription_binding(subscription_id: str) -> bytes:

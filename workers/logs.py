@@ -33,3 +33,4 @@ def configure_logs(**_signal: object) -> None:
     root.setLevel(logging.INFO)
     for ticking in ("celery.app.trace", "celery.worker.strategy"):  # a line for every tick would drown the rest
         logging.getLogger(ticking).setLevel(logging.WARNING)
+    logging.getLogger("urllib3").setLevel(logging.CRITICAL)  # its warnings quote URLs, which may hold a token

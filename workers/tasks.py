@@ -1,21 +1,20 @@
 """The tasks. Each opens what it needs, works for a few seconds, and ends, so that a warm shutdown ends in time."""
 
 from functools import cache
+from queue import Empty, SimpleQueue
 from typing import Any
 
-import structlog
 from billiard import current_process
 
 from workers.app import app
-from workers.connections import connect_database
-from workers.delivery.forward import forward
+from workers.delivery.forward import Forwarder
 from workers.intake.pipeline import drain
+from workers.retention import maintain
 from workers.settings import Workshop, load_workshop
 
-log = structlog.get_logger()
-
 FORWARD_SECONDS = 5.0
-MONTHS_AHEAD = 3
+# Those that no tick has in hand, the one that has waited longest first: what they have in flight is recorded soon.
+FORWARDERS: SimpleQueue[Forwarder] = SimpleQueue()
 
 
 @cache
@@ -34,14 +33,18 @@ def drain_tick(self: Any) -> None:  # noqa: ANN401 - a bound celery task
 
 @app.task(name="workers.forward")
 def forward_tick() -> None:
-    """Deliver what is due for a few seconds."""
-    forward(workshop(), FORWARD_SECONDS)
+    """Deliver what is due for a few seconds. What a slow receiver still holds then is left to the next tick."""
+    try:
+        forwarder = FORWARDERS.get_nowait()
+    except Empty:  # the first tick, or one beside another
+        forwarder = Forwarder(workshop())
+    try:
+        forwarder.run(FORWARD_SECONDS)
+    finally:
+        FORWARDERS.put(forwarder)
 
 
 @app.task(name="workers.maintain")
 def maintain_tick() -> None:
-    """Make the partitions of the coming months."""
-    with connect_database(workshop().database_url, "maintain") as database:
-        made = [row["ensure_partitions"] for row in database.execute("SELECT ensure_partitions(%s)", [MONTHS_AHEAD])]
-    if made:
-        log.info("partitions_made", partitions=made)
+    """Make the partitions of the coming months, and remove what has been kept long enough."""
+    maintain(workshop())

@@ -1,98 +1,179 @@
 """Forward: lease what is due, send it over many slow sockets at once, record how it went.
 
 One loop keeps up to `concurrency` deliveries in flight. A slow receiver holds its own thread, never the loop: whatever
-finishes is recorded, and its place is leased out again.
+finishes is recorded, and its place is leased out again. Nor does it hold the end of a run: what is still in flight then
+is recorded by the next one.
 """
 
-from collections import Counter
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from functools import partial
+import os
+import select
+from collections import Counter, deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import structlog
 
-from schemas.configuration import Forwarding
 from workers.connections import Database, connect_database
-from workers.deadline import Deadline
-from workers.delivery.guard import open_session
+from workers.deadline import STOPPING, Deadline
+from workers.delivery.circuit import Turn
+from workers.delivery.contact import add_contacts
+from workers.delivery.guard import Resolve, open_pools
 from workers.delivery.lease import Attempt, Item, lease_due, now, record_attempts, seconds_until_due
-from workers.delivery.policy import Answer, judge_answer, next_wait
-from workers.delivery.send import deliver_item
+from workers.delivery.policy import Answer, decide_outcome
+from workers.delivery.send import Sender, name_error
 from workers.intake.announce import CHANNEL
 from workers.settings import Workshop
 
 log = structlog.get_logger()
 
 LONGEST_SLEEP = 1.0  # seconds without a look at the outbox, should a notification be missed
+SHORTEST_SLEEP = 0.05  # seconds before another look, when what is due cannot be leased now
 GATHER = 0.02  # seconds that finished deliveries are gathered for, to be recorded together
 
 
-def forward(workshop: Workshop, seconds: float) -> Counter[str]:
+class Forwarder:
+    """The deliveries of one run after another: connections to receivers stay open from run to run."""
+
+    def __init__(self, workshop: Workshop, resolve: Resolve | None = None) -> None:
+        self.workshop = workshop
+        self.settings = workshop.configuration.forwarding
+        self.pools = open_pools(self.settings, resolve)
+        self.sender = Sender(self.pools, workshop.keyring, self.settings)
+        self.threads = ThreadPoolExecutor(self.settings.concurrency, thread_name_prefix="deliver")
+        self.in_flight = 0
+        self.finished: deque[tuple[Item, Answer]] = deque()
+        self.announced = False
+        self.woken, self.wakes = os.pipe()
+        os.set_blocking(self.woken, False)
+        os.set_blocking(self.wakes, False)
+
+    def run(self, seconds: float) -> Counter[str]:
+        """Deliver what is due, for about `seconds`. Return the attempts by verdict. Raises what the database raises."""
+        deadline = Deadline(seconds)
+        verdicts: Counter[str] = Counter()
+        with connect_database(self.workshop.database_url, "forward") as database:
+            database.add_notify_handler(self.note_announced)
+            database.execute(f"LISTEN {CHANNEL}")
+            while deadline.left() > 0:
+                self.announced = False
+                recorded = self.record_finished(database)
+                verdicts.update(recorded)
+                if not self.lease_more(database) and not recorded:
+                    self.rest(database, deadline)
+            while self.in_flight and STOPPING.is_set():
+                verdicts.update(self.record_finished(database))
+                self.wait(database, LONGEST_SLEEP)
+        return verdicts
+
+    def finish(self) -> Counter[str]:
+        """Wait for what is in flight, record it and let go of everything."""
+        verdicts: Counter[str] = Counter()
+        if self.in_flight:
+            self.threads.shutdown()
+            with connect_database(self.workshop.database_url, "forward") as database:
+                verdicts = self.record_finished(database)
+        self.close()
+        return verdicts
+
+    def close(self) -> None:
+        """Let go of connections and threads."""
+        self.threads.shutdown()
+        self.pools.clear()
+        os.close(self.woken)
+        os.close(self.wakes)
+
+    def lease_more(self, database: Database) -> int:
+        """Lease as much as there are places for, and hand it to the threads. Return how much it was."""
+        free = self.settings.concurrency - self.in_flight
+        if free <= 0:
+            return 0
+        items = lease_due(database, free, self.settings)
+        items = add_contacts(database, items, self.workshop.configuration, self.workshop.keyring)
+        for item in items:
+            self.in_flight += 1
+            self.threads.submit(self.deliver, item)
+        return len(items)
+
+    def deliver(self, item: Item) -> None:
+        """Make one attempt, in a thread, and leave its answer for the loop: whatever happens there is one."""
+        try:
+            answer = self.sender.deliver(item)
+        except Exception as error:  # noqa: BLE001 - an item without an answer would hold its place for ever
+            # Without the text of the error, which may quote the URL.
+            log.error("delivery_broke", webhook_id=item.outbox_id, error=name_error(error))  # noqa: TRY400
+            answer = Answer(None, 0.0, name_error(error))
+        self.finished.append((item, answer))
+        with suppress(BlockingIOError):  # a full pipe wakes as well
+            os.write(self.wakes, b"!")
+
+    def record_finished(self, database: Database) -> Counter[str]:
+        """Record what has finished. It stays in the list until that is committed."""
+        done = list(self.finished)
+        if not done:
+            return Counter()
+        at = now()
+        attempts = [
+            Attempt(
+                item, answer, decide_outcome(item.attempts - item.spared, answer, self.settings, probe=item.probe), at
+            )
+            for item, answer in done
+        ]
+        turns = record_attempts(database, attempts, self.settings)
+        for _ in done:
+            self.finished.popleft()
+        self.in_flight -= len(done)
+        log_attempts(attempts, turns)
+        return Counter(attempt.outcome.verdict for attempt in attempts)
+
+    def rest(self, database: Database, deadline: Deadline) -> None:
+        """Sleep until a delivery finishes, or something is announced or falls due; a second at most."""
+        if self.in_flight and self.wait(database, GATHER):
+            return
+        due_in = seconds_until_due(database)
+        longest = min(LONGEST_SLEEP, deadline.left())
+        self.wait(database, longest if due_in is None else min(longest, max(due_in, SHORTEST_SLEEP)))
+
+    def wait(self, database: Database, seconds: float) -> bool:
+        """Sleep for `seconds`, or until a delivery finishes or something is announced. Return whether that was so."""
+        if self.announced or self.finished:
+            return True
+        ready, _, _ = select.select([database.fileno(), self.woken], [], [], max(seconds, 0.0))
+        if self.woken in ready:
+            os.read(self.woken, 65536)
+        if database.fileno() in ready:
+            database.execute("")  # takes in what has come, for note_announced
+        return bool(ready)
+
+    def note_announced(self, _notification: object) -> None:
+        """Remember that something was announced. Called while the connection is used."""
+        self.announced = True
+
+
+def forward(workshop: Workshop, seconds: float, resolve: Resolve | None = None) -> Counter[str]:
     """Deliver what is due, for about `seconds`, then wait for what is still in flight. Return attempts by verdict."""
-    settings = workshop.configuration.forwarding
-    deadline = Deadline(seconds)
-    verdicts: Counter[str] = Counter()
-    with (
-        connect_database(workshop.database_url, "forward") as database,
-        open_session(settings, settings.concurrency) as session,
-        ThreadPoolExecutor(settings.concurrency, thread_name_prefix="deliver") as threads,
-    ):
-        database.execute(f"LISTEN {CHANNEL}")
-        deliver = partial(deliver_item, session, keyring=workshop.keyring, settings=settings)
-        in_flight: dict[Future[Answer], Item] = {}
-        while in_flight or deadline.left() > 0:
-            if deadline.left() > 0:
-                free = settings.concurrency - len(in_flight)
-                for item in lease_due(database, free, settings.lease) if free else []:
-                    in_flight[threads.submit(deliver, item)] = item
-            if in_flight:
-                verdicts.update(record_finished(database, in_flight, settings))
-            else:
-                wait_for_due(database, deadline)
-    return verdicts
+    forwarder = Forwarder(workshop, resolve)
+    return forwarder.run(seconds) + forwarder.finish()
 
 
-def record_finished(database: Database, in_flight: dict[Future[Answer], Item], settings: Forwarding) -> Counter[str]:
-    """Wait a moment for deliveries to finish, record those that did and take them out of `in_flight`."""
-    wait(in_flight, timeout=GATHER, return_when=FIRST_COMPLETED)
-    finished = [future for future in in_flight if future.done()]
-    attempts = []
-    for future in finished:
-        item, answer = in_flight[future], future.result()
-        verdict = judge_answer(answer.status)
-        again = verdict in {"again", "pause"}
-        attempts.append(
-            Attempt(item, answer, verdict, next_wait(item.attempts, answer, settings) if again else None, now())
+def log_attempts(attempts: Sequence[Attempt], turns: Sequence[Turn]) -> None:
+    """One wide line per delivery: ids and numbers, never a URL, a header or a body. And one per turn."""
+    for attempt in attempts:
+        item, answer, outcome = attempt.item, attempt.answer, attempt.outcome
+        log.info(
+            "delivery_attempted",
+            webhook_id=item.outbox_id,
+            alert_id=item.alert_id,
+            subscription=item.subscription,
+            alert_event=item.event,
+            attempt=item.attempts,
+            probe=item.probe,
+            verdict=outcome.verdict,
+            status=answer.status,
+            error=answer.error,
+            ms=round(answer.milliseconds, 1),
+            next_in=None if outcome.wait is None else round(outcome.wait, 1),
         )
-    if attempts:
-        record_attempts(database, attempts)
-    for future, attempt in zip(finished, attempts, strict=True):
-        del in_flight[future]
-        log_attempt(attempt)
-    return Counter(attempt.verdict for attempt in attempts)
-
-
-def log_attempt(attempt: Attempt) -> None:
-    """One wide line per delivery: ids and numbers, never a URL, a header or a body."""
-    log.info(
-        "delivery_attempted",
-        webhook_id=attempt.item.outbox_id,
-        alert_id=attempt.item.alert_id,
-        subscription=attempt.item.subscription,
-        alert_event=attempt.item.event,
-        attempt=attempt.item.attempts,
-        verdict=attempt.verdict,
-        status=attempt.answer.status,
-        error=attempt.answer.error,
-        ms=round(attempt.answer.milliseconds, 1),
-        next_in=None if attempt.wait is None else round(attempt.wait, 1),
-    )
-
-
-def wait_for_due(database: Database, deadline: Deadline) -> None:
-    """Sleep until something is announced or falls due, a second at most."""
-    due_in = seconds_until_due(database)
-    longest = min(LONGEST_SLEEP, deadline.left())
-    timeout = longest if due_in is None else min(longest, due_in)
-    if timeout > 0:
-        for _notification in database.notifies(timeout=timeout, stop_after=1):
-            pass
+    for turn in turns:
+        level = log.info if turn.what == "resumed" else log.error
+        level(f"subscription_{turn.what}", subscription=turn.subscription, why=turn.why)

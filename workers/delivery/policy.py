@@ -23,12 +23,29 @@ LONGEST_WAIT = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How one attempt went. `status` is None when there was no HTTP answer; `error` then says why, without the URL."""
+    """How one attempt went. `status` is None when there was no HTTP answer; `error` then says why, without the URL.
+
+    `text` is the beginning of the answer's body, fit to be kept.
+    """
 
     status: int | None
     milliseconds: float
     error: str | None = None
     retry_after: str | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What follows from an attempt: the item's state, and in how many seconds it is due again.
+
+    `spared`: the attempt does not count against the schedule.
+    """
+
+    verdict: Verdict
+    state: Literal["delivered", "due", "given_up"]
+    wait: float | None = None
+    spared: bool = False
 
 
 def judge_answer(status: int | None) -> Verdict:
@@ -38,6 +55,20 @@ def judge_answer(status: int | None) -> Verdict:
     if 200 <= status < 300:
         return "done"
     return "pause" if status == 410 else "final"
+
+
+def decide_outcome(attempts: int, answer: Answer, settings: Forwarding, *, probe: bool = False) -> Outcome:
+    """Decide what follows from the attempt that was the `attempts`-th to count.
+
+    Nothing is given up for what its receiver as a whole does: a failed probe and a receiver that is gone are spared.
+    """
+    verdict = judge_answer(answer.status)
+    if verdict == "done":
+        return Outcome(verdict, "delivered")
+    if probe or verdict == "pause":
+        return Outcome(verdict, "due", max(settings.probe_interval, seconds_asked(answer.retry_after)), spared=True)
+    wait = next_wait(attempts, answer, settings) if verdict == "again" else None
+    return Outcome(verdict, "given_up" if wait is None else "due", wait)
 
 
 def next_wait(attempts: int, answer: Answer, settings: Forwarding) -> float | None:

@@ -4,9 +4,12 @@ Written in the batch's own transaction: an alert is never stored without being d
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from uuid_utils.compat import uuid7
 
+from schemas.filters import EVERYTHING, Filters, read_filters
 from schemas.subscription import wants_event
 from workers.connections import Database
 from workers.intake.outcomes import Event
@@ -15,11 +18,32 @@ from workers.intake.rows import insert_rows
 CHANNEL = "alert_intake_due"
 
 
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """A subscription as far as it decides what is due to it. `asked` remembers which types it wants."""
+
+    id: str
+    events: list[str]
+    filters: Filters
+    asked: dict[str, bool] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, row: dict[str, Any]) -> "Subscriber":
+        """Read a row of `subscriptions`."""
+        return cls(row["id"], row["events"], read_filters(row["filters"]) if row["filters"] else EVERYTHING)
+
+    def wants(self, event: Event) -> bool:
+        """Say whether an event is due to it."""
+        if event.type not in self.asked:
+            self.asked[event.type] = wants_event(self.events, event.type)
+        return self.asked[event.type] and (self.filters is EVERYTHING or self.filters.admit(event.alert))
+
+
 def announce_events(database: Database, events: Sequence[Event]) -> None:
     """Insert events and outbox items, and wake the forwarders when the transaction commits. Paused is due, too."""
     if not events:
         return
-    subscriptions = database.execute("SELECT id::text, events FROM subscriptions").fetchall()
+    subscriptions = [Subscriber.read(row) for row in database.execute(SELECT_SUBSCRIPTIONS)]
     rows = [
         {"id": str(uuid7()), "type": event.type, "alert_id": event.alert.id, "revision": event.alert.revision}
         | {"alert": event.alert.to_row()}
@@ -27,11 +51,15 @@ def announce_events(database: Database, events: Sequence[Event]) -> None:
     ]
     insert_rows(database, "events", ("id", "type", "alert_id", "revision", "alert"), rows)
     due = [
-        {"id": str(uuid7()), "event_id": row["id"], "subscription_id": subscription["id"], "alert_id": row["alert_id"]}
-        for row in rows
-        for subscription in subscriptions
-        if wants_event(subscription["events"], str(row["type"]))
+        {"id": str(uuid7()), "event_id": row["id"], "subscription_id": subscriber.id, "alert_id": row["alert_id"]}
+        for row, event in zip(rows, events, strict=True)
+        for subscriber in subscriptions
+        if subscriber.wants(event)
     ]
     if due:
         insert_rows(database, "outbox", ("id", "event_id", "subscription_id", "alert_id"), due)
         database.execute("SELECT pg_notify(%s, '')", [CHANNEL])
+
+
+# Who removes a subscription waits for us, or we for them: none is removed between the look and the commit.
+SELECT_SUBSCRIPTIONS = "SELECT id::text, events, filters FROM subscriptions FOR KEY SHARE"

@@ -1,0 +1,66 @@
+"""Contact: the one personal field of an alert, for subscriptions that get it. It is kept in the sealed body only.
+
+So it is looked up when it is sent, and is gone when the body is: for `retention.raw_bodies` at the longest.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+from schemas.cards import mask_cards
+from schemas.configuration import Configuration
+from schemas.document import NotAnAlert, alert_fields, plain_name, read_document, split_alerts
+from schemas.envelope import binding
+from schemas.keyring import Keyring, Tampered, UnknownKey
+from workers.connections import Database
+from workers.delivery.lease import Item
+
+FIELD = "descriptorcontact"
+LONGEST = 255
+
+
+def add_contacts(database: Database, items: list[Item], configuration: Configuration, keyring: Keyring) -> list[Item]:
+    """Give the items of subscriptions that get personal data their alert's contact, if one was sent."""
+    wanted = {item.alert_id for item in items if item.personal_data and "descriptorContact" not in item.leave_out}
+    if not wanted:
+        return items
+    contacts = find_contacts(database, wanted, configuration, keyring)
+    return [replace(item, contact=contacts.get(item.alert_id)) if item.personal_data else item for item in items]
+
+
+def find_contacts(
+    database: Database, alert_ids: Collection[str], configuration: Configuration, keyring: Keyring
+) -> dict[str, str]:
+    """Return the latest contact that was sent for each alert, by alert id."""
+    contacts: dict[str, str] = {}
+    for row in database.execute(SELECT_BODIES, [list(alert_ids)]):
+        if row["alert_id"] not in contacts:
+            contact = read_contact(row, configuration, keyring)
+            if contact is not None:
+                contacts[row["alert_id"]] = contact
+    return contacts
+
+
+def read_contact(row: Mapping[str, Any], configuration: Configuration, keyring: Keyring) -> str | None:
+    """Read the contact in a sealed body, or None when there is none or the body cannot be read here any more."""
+    source = configuration.source(row["source"])
+    if source is None:
+        return None
+    try:
+        body = keyring.unseal(bytes(row["sealed"]), binding(row["source"], row["request_id"]))
+        items, _is_list = split_alerts(read_document(body, source)[0])
+    except (UnknownKey, Tampered, NotAnAlert):
+        return None
+    fields = alert_fields(items[row["item"]], source.format) if row["item"] < len(items) else None
+    for name, value in (fields or {}).items():
+        if plain_name(name) == FIELD and isinstance(value, str) and value.strip():
+            return mask_cards(value.strip())[:LONGEST]
+    return None
+
+
+SELECT_BODIES = """
+    SELECT e.alert_id::text, e.item, b.source, replace(b.request_id::text, '-', '') AS request_id, b.sealed
+    FROM endings e JOIN raw_bodies b USING (entered_at, sequence, incarnation)
+    WHERE e.alert_id = ANY (%s::uuid[])
+    ORDER BY e.entered_at DESC, e.sequence DESC, e.item DESC
+"""
