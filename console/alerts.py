@@ -13,7 +13,7 @@ from uuid import UUID
 from psycopg import sql
 
 from console.connections import Database
-from console.cursor import read_cursor, write_cursor
+from console.cursor import check_place, read_cursor, write_cursor
 from schemas.alert import Alert
 from schemas.presented import present_alert
 
@@ -48,7 +48,7 @@ class Page:
 def list_alerts(
     database: Database, wanted: Wanted, limit: int = 100, cursor: str | None = None, order: Order = "oldest"
 ) -> Page:
-    """Return a page of alerts as the API presents them. Raises BadCursor.
+    """Return a page of alerts as the API presents them. Raises BadCursor, also for a place that is still to come.
 
     A look-up by `provider_alert_id` is not held back by the horizon: it finds what is stored, at once.
     """
@@ -57,7 +57,8 @@ def list_alerts(
     (place,) = read_cursor(kind, cursor, int) if cursor else (start,)
     horizon = LAST_POSITION
     if order == "oldest" and wanted.provider_alert_id is None:
-        horizon = read_horizon(database)  # a statement of its own, before the one that reads the rows
+        horizon, last = read_horizon(database)  # a statement of its own, before the one that reads the rows
+        check_place(kind, place, last)
     statement = SELECT_OLDEST if order == "oldest" else SELECT_NEWEST
     conditions, values = filter_alerts(wanted)
     rows = database.execute(
@@ -65,17 +66,20 @@ def list_alerts(
     ).fetchall()
     more, rows = len(rows) > limit, rows[:limit]
     presented = [present_alert(Alert.from_row(row)) for row in rows]
-    last = rows[-1]["position"] if rows else place
-    following = write_cursor(kind, last) if more else None
+    reached = rows[-1]["position"] if rows else place
+    following = write_cursor(kind, reached) if more else None
     if horizon == LAST_POSITION:
         return Page(presented, following)
-    return Page(presented, following, write_cursor(kind, last if more else max(horizon, last)))
+    return Page(presented, following, write_cursor(kind, reached if more else max(horizon, reached)))
 
 
-def read_horizon(database: Database) -> int:
-    """Return the position up to which no alert can appear any more."""
-    row = database.execute("SELECT alerts_horizon() AS horizon").fetchone()
-    return int(row["horizon"]) if row else 0
+def read_horizon(database: Database) -> tuple[int, int]:
+    """Return the position up to which no alert can appear any more, and the last one drawn.
+
+    Not beyond the last alert that is there: a number that was drawn and not used may come again after a crash.
+    """
+    row = database.execute(SELECT_HORIZON).fetchone()
+    return (int(row["horizon"]), int(row["last"])) if row else (0, 0)
 
 
 def filter_alerts(wanted: Wanted) -> tuple[sql.Composable, dict[str, Any]]:
@@ -138,6 +142,9 @@ CLAUSES: dict[str, sql.SQL] = {
     "received_before": sql.SQL("received_at < %(received_before)s"),
 }
 
+SELECT_HORIZON = """
+    SELECT least(alerts_horizon(), (SELECT coalesce(max(position), 0) FROM alerts)) AS horizon, last_position() AS last
+"""
 SELECT_OLDEST = sql.SQL(
     "SELECT * FROM alerts WHERE position > %(place)s AND position <= %(horizon)s AND {conditions}"
     " ORDER BY position LIMIT %(limit)s"

@@ -26,3 +26,12 @@ def read_cursor(kind: str, text: str, *types: type) -> list[Any]:
     if not isinstance(place, list) or place[:1] != [kind] or [type(value) for value in place[1:]] != list(types):
         raise BadCursor(f"cursor: not a cursor of {quote(kind)}")
     return place[1:]
+
+
+def check_place(kind: str, place: int, last: int) -> None:
+    """Refuse a place beyond the last that was ever given. Raises BadCursor.
+
+    It comes from another database, or from before an older backup was restored: waiting there would skip what is new.
+    """
+    if place > last:
+        raise BadCursor(f"cursor: beyond the end of {quote(kind)}; it is of another database, or of one since restored")

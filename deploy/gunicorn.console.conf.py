@@ -6,11 +6,16 @@ CONSOLE_WORKERS  1
 """
 
 import os
+from typing import Any
+
+from console.feed import STREAMS
 
 bind = os.environ.get("CONSOLE_BIND") or "127.0.0.1:8082"
 workers = int(os.environ.get("CONSOLE_WORKERS") or 1)
 worker_class = "gthread"
-threads = 8  # as many as the pool of a worker has connections (console.app.CONNECTIONS)
+# As many as the pool of a worker has connections (console.app.CONNECTIONS), and one for each stream of events that it
+# admits: however many stay open, the API keeps its own. A thread that waits costs next to nothing.
+threads = 8 + STREAMS
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112 - the heartbeat, not on a disk
 preload_app = True  # so that settings that cannot be used stop the start; nothing is connected before the fork
 timeout = 60
@@ -25,3 +30,8 @@ errorlog = "-"
 loglevel = "warning"
 control_socket_disable = True
 proc_name = "alert-intake-console"
+
+
+def post_worker_init(worker: Any) -> None:  # noqa: ANN401 - gunicorn's worker
+    """Let streams end when the worker is asked to stop: it waits for them, and they would go on for ever."""
+    worker.wsgi.extensions["feed"].lives_while(lambda: worker.alive)
