@@ -11,6 +11,8 @@ import structlog
 from flask import Flask, Response, g, request
 
 from console.api import answer, create_api
+from console.feed import Feed
+from console.feed_api import create_feed_api
 from console.logs import configure_logs
 from console.openapi import describe_api
 from console.page import create_page
@@ -66,9 +68,11 @@ def build_app() -> Flask:
         raise Unreachable("JOURNAL_URL is no Redis address (redis://user:password@host:port/0)") from None
     app = Flask(__name__, static_folder="static")
     app.extensions["pool"] = pool
+    app.extensions["feed"] = feed = Feed(require_address("DATABASE_URL"))
     app.register_blueprint(create_api(configuration, token, pool, journal))
     keyring = load_keyring(configuration.sealing)
     app.register_blueprint(create_rejections_api(configuration, keyring, token, pool, journal))
+    app.register_blueprint(create_feed_api(token, feed))
     app.register_blueprint(create_page(configuration, token, pool, journal))
     app.add_url_rule("/openapi.json", "openapi", lambda: answer(describe_api()))
     app.add_url_rule("/livez", "livez", lambda: Response("ok\n", content_type="text/plain; charset=utf-8"))
