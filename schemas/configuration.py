@@ -12,6 +12,8 @@ from msgspec import Meta, Struct, field
 from schemas.secret import ConfigurationError, Secret
 from schemas.sources import Source
 
+Days = Annotated[int, Meta(ge=1)]
+
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A table of the file; an unknown key in it stops the start."""
@@ -113,12 +115,15 @@ class Forwarding(Section, frozen=True):
 
 
 class Retention(Section, frozen=True):
-    """How many days partitions are kept, counted from the end of their month."""
+    """How many days partitions are kept, counted from the end of their month.
 
-    raw_bodies: int = 180
-    receipts: int = 400
-    revisions: int = 400
-    attempts: int = 90
+    `raw_bodies` is also for closed rejections, `attempts` for delivered outbox items and for events.
+    """
+
+    raw_bodies: Days = 180
+    receipts: Days = 400
+    revisions: Days = 400
+    attempts: Days = 90
 
 
 class Console(Section, frozen=True):

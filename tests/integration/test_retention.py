@@ -54,8 +54,8 @@ def make_month(query: Query, number: int) -> str:
     first, last = months_ago(number), months_ago(number - 1)
     for parent in PARENTS:
         query(
-            f"SELECT 1; CREATE TABLE {parent}_{first:%Y_%m} PARTITION OF {parent}"
-            f" FOR VALUES FROM ('{first.isoformat()}') TO ('{last.isoformat()}')"  # noqa: S608 - of our own
+            f"SELECT 1; CREATE TABLE {parent}_{first:%Y_%m} PARTITION OF {parent}"  # noqa: S608 - of our own
+            f" FOR VALUES FROM ('{first.isoformat()}') TO ('{last.isoformat()}')"
         )
     return f"{first:%Y_%m}"
 
