@@ -26,14 +26,8 @@ def open_journal(client: redis.Redis, database: Database, stream: str) -> str:
 
     The group is made from entry 0: whatever is in the stream is handed out (again), and receipts make that harmless.
     """
-    try:
-        client.xgroup_create(stream, GROUP, id="0", mkstream=True)
-        log.warning("journal_group_created", stream=stream, group=GROUP)
-    except redis.ResponseError as error:
-        if "BUSYGROUP" not in str(error):
-            raise
     key = incarnation_key(stream)
-    client.set(key, str(uuid4()), nx=True)
+    make_missing(client, stream, key)
     # What was seen before, and only then what is there now: another drain may be adding to both.
     incarnation = cast("bytes", client.get(key) or b"").decode()
     row = database.execute("SELECT added FROM journals WHERE incarnation = %s::uuid", [incarnation or None]).fetchone()
@@ -49,6 +43,23 @@ def open_journal(client: redis.Redis, database: Database, stream: str) -> str:
         [incarnation, added - entries, added],
     )
     return incarnation
+
+
+def make_missing(client: redis.Redis, stream: str, key: str) -> None:
+    """Make the group and the incarnation, each only when it is not there.
+
+    A Redis without memory refuses to make what is there already: then a full journal could never be drained.
+    """
+    groups = client.xinfo_groups(stream) if client.exists(stream) else []
+    if not any(group["name"] == GROUP.encode() for group in groups):
+        try:
+            client.xgroup_create(stream, GROUP, id="0", mkstream=True)
+            log.warning("journal_group_created", stream=stream, group=GROUP)
+        except redis.ResponseError as error:
+            if "BUSYGROUP" not in str(error):
+                raise
+    if not client.exists(key):
+        client.set(key, str(uuid4()), nx=True)
 
 
 def renew_incarnation(key: str, expected: str) -> Callable[[Any], None]:

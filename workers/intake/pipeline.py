@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 import structlog
+from psycopg import errors
 
 from schemas.keyring import UnknownKey
 from workers.connections import Database, connect_database, connect_stream
@@ -25,6 +26,9 @@ from workers.settings import Workshop
 log = structlog.get_logger()
 
 NOTE_EVERY = 1.0
+
+# What PostgreSQL says of a row and not of itself: its values, a constraint, too large for an index, a trigger's no.
+REFUSALS = (psycopg.DataError, psycopg.IntegrityError, errors.ProgramLimitExceeded, errors.RaiseException)
 
 
 @dataclass(slots=True)
@@ -82,7 +86,7 @@ def carry_batch(
         return
     try:
         decisions = commit_batch(workshop, rules, consumer, database, reports)
-    except (psycopg.DataError, psycopg.IntegrityError) as error:
+    except REFUSALS as error:
         if len(entries) > 1:
             middle = len(entries) // 2
             for half in (entries[:middle], entries[middle:]):
