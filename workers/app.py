@@ -15,7 +15,7 @@ signals.setup_logging.connect(configure_logs)  # and so Celery sets up none of i
 signals.worker_shutting_down.connect(stop_tasks)
 
 broker_url, sentinels = describe_broker(require_redis("BROKER_URL"))
-app = Celery("alert-intake", broker=broker_url, include=["workers.tasks"])
+app = Celery("alert-intake", broker=broker_url, include=["workers.tasks"], amqp="workers.broker:EagerAMQP")
 app.conf.update(
     task_queues=[Queue(name, Exchange(name), routing_key=name) for name in ("drain", "forward")],
     task_default_queue="forward",
