@@ -12,6 +12,7 @@ Exact while drains run, without stopping them, by the order in which things are 
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import redis
@@ -45,6 +46,15 @@ class Account:
         return self.missing == 0 and self.orphaned == 0
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What Postgres knew at a moment of its clock: the accounts' bases and the highest counts seen, by incarnation."""
+
+    at: datetime
+    bases: Mapping[str, int]
+    added: Mapping[str, int]
+
+
 def audit_books(client: redis.Redis, database: Database, stream: str) -> list[Account]:
     """Return one account per incarnation, the current one first. `database` must not be inside a transaction.
 
@@ -55,9 +65,9 @@ def audit_books(client: redis.Redis, database: Database, stream: str) -> list[Ac
         seen = read_stream(client, stream)
         inside = list(walk_stream(client, stream, seen.last_id)) if seen.length else []
         accounts = read_accounts(database, seen, inside, recorded)
-        if read_incarnation(client, stream) == seen.incarnation:
+        if read_recorded(database).bases == recorded.bases and read_incarnation(client, stream) == seen.incarnation:
             return accounts
-        time.sleep(0.1)  # a new incarnation begins this very moment
+        time.sleep(0.1)  # a new incarnation begins this very moment, or a drain books what the journal lost
     raise Unreachable("the journal's incarnation keeps changing; is it being emptied again and again?")
 
 
@@ -75,21 +85,21 @@ def present_books(accounts: Sequence[Account]) -> dict[str, Any]:
     }
 
 
-def read_recorded(database: Database) -> Mapping[str, int]:
-    """Return the highest count of entries that was ever seen, by incarnation."""
+def read_recorded(database: Database) -> Recorded:
+    """Return what Postgres knows."""
     with database.transaction():
-        rows = database.execute("SELECT incarnation::text, added FROM journals").fetchall()
-    return {row["incarnation"]: row["added"] for row in rows}
+        (clock,) = database.execute("SELECT now() AS at").fetchall()
+        rows = database.execute("SELECT incarnation::text, base, added FROM journals").fetchall()
+    bases = {row["incarnation"]: row["base"] for row in rows}
+    return Recorded(clock["at"], bases, {row["incarnation"]: row["added"] for row in rows})
 
 
-def read_accounts(
-    database: Database, seen: Stream, inside: Sequence[EntryId], recorded: Mapping[str, int]
-) -> list[Account]:
+def read_accounts(database: Database, seen: Stream, inside: Sequence[EntryId], recorded: Recorded) -> list[Account]:
     """Hold the stream against the receipts, in one snapshot."""
     with database.transaction():
         database.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         known = {row["incarnation"]: row for row in database.execute(SELECT_ACCOUNTS).fetchall()}
-        later = count_later(database, seen.incarnation, seen.last_id)
+        later = count_later(database, seen.incarnation, seen.last_id, recorded.at)
         received = count_received(database, seen.incarnation, inside)
     own = known.pop(seen.incarnation, {}) if seen.incarnation else {}
     base = own.get("base")
@@ -98,7 +108,7 @@ def read_accounts(
     current = Account(
         incarnation=seen.incarnation,
         current=True,
-        added=max(seen.added, recorded.get(seen.incarnation or "", 0)) - base,
+        added=max(seen.added, recorded.added.get(seen.incarnation or "", 0)) - base,
         settled=own.get("settled", 0) - later,
         waiting=len(inside) - received,
         orphaned=seen.orphaned,
@@ -112,10 +122,11 @@ def close_account(row: Mapping[str, Any]) -> Account:
     return Account(row["incarnation"], current=False, added=added, settled=row["settled"], waiting=0)
 
 
-def count_later(database: Database, incarnation: str | None, last: EntryId) -> int:
-    """Count the receipts of entries behind `last`."""
+def count_later(database: Database, incarnation: str | None, last: EntryId, since: datetime) -> int:
+    """Count the receipts made since then of entries behind `last`. Older ones are of entries the journal forgot."""
     moment, counter = entry_key(last)
-    row = database.execute(COUNT_LATER, {"incarnation": incarnation, "moment": moment, "counter": counter}).fetchone()
+    values = {"incarnation": incarnation, "moment": moment, "counter": counter, "since": since}
+    row = database.execute(COUNT_LATER, values).fetchone()
     return int(row["receipts"]) if row else 0
 
 
@@ -141,6 +152,7 @@ COUNT_LATER = """
     SELECT count(*) AS receipts FROM receipts
     WHERE incarnation = %(incarnation)s::uuid
         AND (entered_at, sequence) > (%(moment)s, %(counter)s) AND entered_at >= %(moment)s
+        AND settled_at >= %(since)s
 """
 COUNT_RECEIVED = """
     SELECT count(*) AS receipts

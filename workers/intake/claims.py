@@ -7,6 +7,7 @@ from uuid_utils.compat import uuid7
 
 from schemas.alert import COLUMNS, ROW_ATTRIBUTES, Alert
 from workers.connections import Database
+from workers.intake.incarnation import EntryIdRecurred
 from workers.intake.outcomes import Identity, Report
 from workers.intake.rows import LATEST, entry_row, insert_rows, origin_row, to_json
 
@@ -14,7 +15,11 @@ ALERT_COLUMNS = (*ROW_ATTRIBUTES, *COLUMNS, "details")
 
 
 def admit_entries(database: Database, incarnation: str, reports: Sequence[Report]) -> list[Report]:
-    """Insert the receipts of a batch; return the reports of those entries that had none yet."""
+    """Insert the receipts of a batch; return the reports of those entries that had none yet.
+
+    Raises EntryIdRecurred when a receipt with an entry's id is that of another push: to take it for this one's would
+    lose an alert. So it can be after a failover to a server whose clock is behind.
+    """
     rows = [entry_row(report.entry, incarnation) | origin_row(report) for report in reports]
     inserted = insert_rows(
         database,
@@ -26,6 +31,8 @@ def admit_entries(database: Database, incarnation: str, reports: Sequence[Report
         ),
     )
     admitted = {(row["entered_at"], row["sequence"]) for row in inserted.fetchall()}
+    if len(admitted) < len(rows) and database.execute(FIND_RECURRING, [to_json(rows)]).fetchone():
+        raise EntryIdRecurred("a receipt with the id of an entry is that of another push")
     return [report for report in reports if (min(report.entry.entered_at, LATEST), report.entry.sequence) in admitted]
 
 
@@ -64,6 +71,10 @@ def claim_identities(
     return claimed, {(row["network"], row["provider_alert_id"]): Alert.from_row(row) for row in found}
 
 
+FIND_RECURRING = """
+    SELECT 1 AS found FROM json_populate_recordset(NULL::receipts, %s::json) w
+    JOIN receipts r USING (entered_at, sequence, incarnation) WHERE r.request_id <> w.request_id LIMIT 1
+"""
 SELECT_ALERTS = sql.SQL("SELECT {names} FROM alerts WHERE id = ANY(%s)").format(
     names=sql.SQL(", ").join(map(sql.Identifier, ALERT_COLUMNS))
 )

@@ -1,10 +1,12 @@
 """The life of a journal: a random id kept beside the stream, and the account that Postgres keeps of it.
 
 Entry ids may recur when a journal comes back empty or its clock jumps, so receipts name the incarnation too. A new one
-begins when the id is gone (the Redis was emptied) or when the stream counts fewer entries than were already seen.
+begins when the id is gone (the Redis was emptied) or when an entry id turns out to be another entry's. A journal that
+merely forgot its latest entries (a failover, a backup) keeps its incarnation, so that what comes again is known again.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, cast
 from uuid import uuid4
 
@@ -13,6 +15,7 @@ import structlog
 
 from schemas.journal import GROUP
 from workers.connections import Database
+from workers.intake.losses import book_losses
 
 log = structlog.get_logger()
 
@@ -21,8 +24,20 @@ class JournalReplaced(Exception):
     """The journal is not the one that was opened: open it anew. Entries taken meanwhile are not lost."""
 
 
-def open_journal(client: redis.Redis, database: Database, stream: str) -> str:
-    """Make sure that group and incarnation exist; return the incarnation. Raises redis.RedisError or psycopg.Error.
+class EntryIdRecurred(JournalReplaced):
+    """An entry has the id of another one, which has its receipt already. Begin a new incarnation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """The incarnation that a drain works for, and what its account takes off the stream's counter of entries."""
+
+    incarnation: str
+    base: int
+
+
+def open_journal(client: redis.Redis, database: Database, stream: str) -> Life:
+    """Make sure that group and incarnation exist, and return it. Raises redis.RedisError or psycopg.Error.
 
     The group is made from entry 0: whatever is in the stream is handed out (again), and receipts make that harmless.
     """
@@ -30,19 +45,20 @@ def open_journal(client: redis.Redis, database: Database, stream: str) -> str:
     make_missing(client, stream, key)
     # What was seen before, and only then what is there now: another drain may be adding to both.
     incarnation = cast("bytes", client.get(key) or b"").decode()
-    row = database.execute("SELECT added FROM journals WHERE incarnation = %s::uuid", [incarnation or None]).fetchone()
+    row = database.execute(SELECT_ACCOUNT, [incarnation or None]).fetchone()
     current, added, entries = read_counters(client, stream)
     if current != incarnation:
         raise JournalReplaced("the journal was replaced while it was being opened")
-    if row is not None and added < row["added"]:
+    if row is None:
+        database.execute(
+            "INSERT INTO journals (incarnation, base, added) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+            [incarnation, added - entries, added],
+        )
+        return Life(incarnation, added - entries)
+    if added < row["added"] or row["settled"] > added - row["base"]:
         log.error("journal_went_backwards", stream=stream, incarnation=incarnation, added=added, seen=row["added"])
-        client.transaction(renew_incarnation(key, incarnation), key)
-        incarnation, added, entries = read_counters(client, stream)
-    database.execute(
-        "INSERT INTO journals (incarnation, base, added) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-        [incarnation, added - entries, added],
-    )
-    return incarnation
+        return Life(incarnation, book_losses(client, database, stream, incarnation))
+    return Life(incarnation, row["base"])
 
 
 def make_missing(client: redis.Redis, stream: str, key: str) -> None:
@@ -62,6 +78,13 @@ def make_missing(client: redis.Redis, stream: str, key: str) -> None:
         client.set(key, str(uuid4()), nx=True)
 
 
+def begin_incarnation(client: redis.Redis, stream: str, expected: str) -> None:
+    """Begin a new incarnation in place of the expected one."""
+    log.error("journal_entry_ids_recur", stream=stream, incarnation=expected)
+    key = incarnation_key(stream)
+    client.transaction(renew_incarnation(key, expected), key)
+
+
 def renew_incarnation(key: str, expected: str) -> Callable[[Any], None]:
     """Return a Redis transaction that begins a new incarnation, unless another drain already has."""
 
@@ -74,13 +97,17 @@ def renew_incarnation(key: str, expected: str) -> Callable[[Any], None]:
     return renew
 
 
-def note_added(client: redis.Redis, database: Database, stream: str, incarnation: str) -> None:
-    """Keep the highest count of entries seen: it says how many a lost journal took with it."""
+def note_added(client: redis.Redis, database: Database, stream: str, life: Life) -> None:
+    """Keep the highest count of entries seen: it says how many a lost journal took with it.
+
+    A count from before a loss was booked says nothing of the account after it: its base is another one.
+    """
     current, added, _entries = read_counters(client, stream)
-    if current == incarnation:
+    if current == life.incarnation:
         database.execute(
-            "UPDATE journals SET added = greatest(added, %s), last_seen_at = now() WHERE incarnation = %s",
-            [added, incarnation],
+            "UPDATE journals SET added = greatest(added, %s), last_seen_at = now()"
+            " WHERE incarnation = %s AND base = %s",
+            [added, life.incarnation, life.base],
         )
 
 
@@ -103,3 +130,10 @@ def read_counters(client: redis.Redis, stream: str) -> tuple[str, int, int]:
 def incarnation_key(stream: str) -> str:
     """The Redis key that holds the incarnation of a stream."""
     return f"{stream}:incarnation"
+
+
+SELECT_ACCOUNT = """
+    SELECT base, added,
+           (SELECT coalesce(sum(entries), 0) FROM totals t WHERE t.incarnation = j.incarnation)::bigint AS settled
+    FROM journals j WHERE incarnation = %s::uuid
+"""

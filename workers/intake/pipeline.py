@@ -18,7 +18,14 @@ from workers.enrich.local import enrich_alert
 from workers.enrich.rules import Rules, load_rules
 from workers.intake import announce, claims, dedupe, store
 from workers.intake.consume import Consumer
-from workers.intake.incarnation import JournalReplaced, note_added, open_journal
+from workers.intake.incarnation import (
+    EntryIdRecurred,
+    JournalReplaced,
+    Life,
+    begin_incarnation,
+    note_added,
+    open_journal,
+)
 from workers.intake.outcomes import Decisions, Entry, Rejection, Report
 from workers.intake.validate import validate_entry
 from workers.settings import Workshop
@@ -49,28 +56,36 @@ def drain(workshop: Workshop, consumer_name: str, seconds: float) -> Drained:
         while deadline.left() > 0:
             stream = workshop.configuration.journal.stream
             try:
-                incarnation = open_journal(client, database, stream)
-                consumer = Consumer(client, stream, incarnation, consumer_name, workshop.configuration.drain)
-                drain_journal(workshop, rules, consumer, database, deadline, drained)
+                life = open_journal(client, database, stream)
+                consumer = Consumer(client, stream, life.incarnation, consumer_name, workshop.configuration.drain)
+                drain_journal(workshop, rules, consumer, life, database, deadline, drained)
+            except EntryIdRecurred:
+                begin_incarnation(client, stream, life.incarnation)
             except JournalReplaced as error:
                 log.warning("journal_replaced", why=str(error))
     return drained
 
 
 def drain_journal(
-    workshop: Workshop, rules: Rules, consumer: Consumer, database: Database, deadline: Deadline, drained: Drained
+    workshop: Workshop,
+    rules: Rules,
+    consumer: Consumer,
+    life: Life,
+    database: Database,
+    deadline: Deadline,
+    drained: Drained,
 ) -> None:
     """Carry batch after batch until the deadline. Raises JournalReplaced when the journal has to be opened anew."""
     noted = 0.0
     while deadline.left() > 0:
         if time.monotonic() - noted >= NOTE_EVERY:
-            note_added(consumer.client, database, consumer.stream, consumer.incarnation)
+            note_added(consumer.client, database, consumer.stream, life)
             noted = time.monotonic()
         entries = consumer.take(deadline.left())
         if entries:
             try:
                 carry_batch(workshop, rules, consumer, database, entries, drained)
-            except psycopg.Error:
+            except (psycopg.Error, EntryIdRecurred):
                 consumer.put_back(entries)
                 raise
 

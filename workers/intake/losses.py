@@ -1,0 +1,66 @@
+"""What a journal has lost: after a failover, or from a backup, it counts fewer entries than were seen or settled.
+
+The account stays that of the same incarnation: receipts keep what comes again from a second effect. Its base moves down
+by the entries that the stream has forgotten, so that all that were ever added go on being counted: those settled before
+are settled, and the others are missing, in the books and for good.
+"""
+
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import redis
+import structlog
+
+from schemas.alert import iso_time
+from workers.connections import Database
+from workers.intake.rows import LATEST, to_json
+
+log = structlog.get_logger()
+
+PAGE = 1000
+
+
+def book_losses(client: redis.Redis, database: Database, stream: str, incarnation: str) -> int:
+    """Move the base of the account to where it is right again, and return it. Safe to repeat."""
+    with database.transaction():
+        (account,) = database.execute(LOCK_ACCOUNT, [incarnation]).fetchall()
+        # Until the end of this transaction no batch commits: what is settled and what waits are of one moment.
+        database.execute("LOCK TABLE totals IN SHARE MODE")
+        (totals,) = database.execute(SUM_SETTLED, [incarnation]).fetchall()
+        facts = client.xinfo_stream(stream)
+        added, last = int(facts["entries-added"]), facts["last-generated-id"].decode()
+        waiting = count_waiting(client, database, stream, incarnation, last)
+        ever_added = max(account["added"] - account["base"], totals["settled"] + waiting)
+        base: int = added - ever_added
+        database.execute("UPDATE journals SET base = %s, added = %s WHERE incarnation = %s", [base, added, incarnation])
+    missing = ever_added - totals["settled"] - waiting
+    log.error("journal_losses_booked", incarnation=incarnation, forgotten=account["base"] - base, missing=missing)
+    return base
+
+
+def count_waiting(client: redis.Redis, database: Database, stream: str, incarnation: str, last: str) -> int:
+    """Count the entries in the stream, up to the id `last`, that have no receipt."""
+    waiting, after = 0, "-"
+    while True:
+        page = cast("list[tuple[bytes, Any]]", client.xrange(stream, min=after, max=last, count=PAGE))
+        if not page:
+            return waiting
+        keys = [entry_key(entry_id) for entry_id, _fields in page]
+        found = database.execute(COUNT_RECEIPTS, [to_json(keys), incarnation]).fetchone() or {}
+        waiting += len(page) - int(found["receipts"])
+        after = "(" + page[-1][0].decode()
+
+
+def entry_key(entry_id: bytes) -> dict[str, Any]:
+    """Return an entry id as the columns that hold it."""
+    milliseconds, _, sequence = entry_id.partition(b"-")
+    moment = datetime.fromtimestamp(min(int(milliseconds), LATEST) / 1000, UTC)
+    return {"entered_at": iso_time(moment), "sequence": int(sequence)}
+
+
+LOCK_ACCOUNT = "SELECT base, added FROM journals WHERE incarnation = %s FOR UPDATE"
+SUM_SETTLED = "SELECT coalesce(sum(entries), 0)::bigint AS settled FROM totals WHERE incarnation = %s"
+COUNT_RECEIPTS = """
+    SELECT count(*) AS receipts FROM json_populate_recordset(NULL::receipts, %s::json) w
+    JOIN receipts r USING (entered_at, sequence) WHERE r.incarnation = %s
+"""
