@@ -1,4 +1,4 @@
-"""The order of the stations, on one screen: consume, validate, dedupe, enrich, store, settle.
+"""The order of the stations, on one screen: consume, validate, dedupe, enrich, link, store, settle.
 
 Whatever fails on the way leaves the entries in the journal: settling comes last, after the commit.
 """
@@ -16,7 +16,7 @@ from workers.connections import Database, connect_database, connect_stream
 from workers.deadline import Deadline
 from workers.enrich.local import enrich_alert
 from workers.enrich.rules import Rules, load_rules
-from workers.intake import announce, claims, dedupe, store
+from workers.intake import announce, claims, dedupe, link, store
 from workers.intake.consume import Consumer
 from workers.intake.incarnation import (
     EntryIdRecurred,
@@ -136,6 +136,7 @@ def commit_batch(
         decisions = dedupe.decide_endings(admitted, known, claimed, workshop.keyring)
         for alert in decisions.every_alert():
             enrich_alert(alert, rules)
+        link.link_alerts(database, decisions)
         store.save_batch(database, consumer.incarnation, consumer.name, admitted, decisions, workshop.keyring)
         announce.announce_events(database, decisions.events)
     return decisions

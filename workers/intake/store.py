@@ -13,6 +13,7 @@ from schemas.keyring import Keyring
 from schemas.subscription import rejection_binding
 from workers.connections import Database
 from workers.intake.claims import ALERT_COLUMNS
+from workers.intake.link import adopt_links
 from workers.intake.outcomes import Decisions, Report
 from workers.intake.rows import entry_row, hexed, insert_rows, origin_row, to_json
 
@@ -50,7 +51,8 @@ def save_batch(
         return
     insert_rows(database, "alerts", ALERT_COLUMNS, [alert.to_row() for alert in decisions.stored.values()])
     if decisions.changed:
-        database.execute(UPDATE_ALERTS, [to_json([alert.to_row() for alert in decisions.changed.values()])])
+        linked = database.execute(UPDATE_ALERTS, [to_json([alert.to_row() for alert in decisions.changed.values()])])
+        adopt_links(decisions, {row["id"]: row["related"] for row in linked})
     insert_rows(
         database,
         "endings",
@@ -112,12 +114,24 @@ def seal_rejected(body: bytes | None, rejection_id: str, keyring: Keyring) -> st
     return None if body is None else hexed(keyring.seal(body, rejection_binding(rejection_id)))
 
 
+# Rows are locked in the order in which whoever links alerts locks them. Links that another drain has added meanwhile
+# stay, and are returned, so that the events of this batch tell of them too.
 UPDATE_ALERTS = sql.SQL(
-    """UPDATE alerts a SET ({names}, changed_at) = ROW({values}, now())
-       FROM json_populate_recordset(NULL::alerts, %s::json) r WHERE a.id = r.id"""
+    """WITH r AS MATERIALIZED (
+           SELECT * FROM json_populate_recordset(NULL::alerts, %s::json)
+       ), locked AS MATERIALIZED (
+           SELECT id FROM alerts WHERE id IN (SELECT id FROM r) ORDER BY id FOR NO KEY UPDATE
+       ), updated AS (
+           UPDATE alerts a SET ({names}, related, changed_at) = ROW({values},
+               CASE WHEN a.related = r.related THEN a.related
+                    ELSE ARRAY(SELECT DISTINCT unnest(a.related || r.related) ORDER BY 1) END, now())
+           FROM r JOIN locked USING (id) WHERE a.id = r.id
+           RETURNING a.id, a.related, r.related AS known
+       )
+       SELECT id::text, related::text[] FROM updated WHERE related <> known"""
 ).format(
-    names=sql.SQL(", ").join(map(sql.Identifier, ALERT_COLUMNS)),
-    values=sql.SQL(", ").join(sql.Identifier("r", name) for name in ALERT_COLUMNS),
+    names=sql.SQL(", ").join(sql.Identifier(name) for name in ALERT_COLUMNS if name != "related"),
+    values=sql.SQL(", ").join(sql.Identifier("r", name) for name in ALERT_COLUMNS if name != "related"),
 )
 
 ADD_TOTALS = """

@@ -1,0 +1,154 @@
+"""Link: alerts that speak of one transaction know of each other, whatever network and id they came under.
+
+Two networks, or two alerts of one, may dispute the same payment; whoever refunds must see that, or refunds twice.
+
+Lock order, so that no two drains wait for each other in a circle: identities, then keys of transactions, then rows of
+`alerts`, each sorted. Nobody who holds one of these asks for one that comes before it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+
+from psycopg import sql
+
+from schemas.alert import Alert
+from schemas.money import strip_zeros
+from workers.connections import Database
+from workers.enrich.merchants import fold_value
+from workers.intake.claims import SELECT_ALERTS
+from workers.intake.outcomes import Decisions, Event
+from workers.intake.rows import hexed, to_json
+
+# A real ARN has 23 digits or so. What has few, or one over and over, is a placeholder of the sender's.
+FEWEST_DIGITS = 12
+FEWEST_KINDS = 3
+# An ARN or a purchase that more alerts than this claim to speak of names no transaction.
+MOST_ALERTS = 50
+
+
+def transaction_keys(alert: Alert) -> set[bytes]:
+    """Return what the alert's transaction may be known by, as fingerprints of 16 bytes.
+
+    Its ARN; and the card (BIN and last four), amount, currency and day together with each name that the merchant goes
+    by: in the table of merchants, by MID, by descriptor. One key in common is enough.
+    """
+    facts = alert.facts
+    keys = set()
+    arn = "".join(filter(str.isalnum, facts.get("arn", ""))).upper()
+    digits = [character for character in arn if character.isdecimal()]
+    if len(digits) >= FEWEST_DIGITS and len(set(digits)) >= FEWEST_KINDS:
+        keys.add(fingerprint("arn", arn))
+    card_bin = facts.get("card_bin", "")[:6]
+    purchase = [facts.get(name, "") for name in ("card_last4", "amount", "currency", "transaction_at")]
+    if len(card_bin) == 6 and all(purchase):
+        last4, amount, currency, moment = purchase
+        for merchant in merchant_names(alert):
+            keys.add(fingerprint("purchase", card_bin, last4, strip_zeros(amount), currency, moment[:10], *merchant))
+    return keys
+
+
+def merchant_names(alert: Alert) -> list[tuple[str, str]]:
+    """Return the names of the alert's merchant: (kind of name, name)."""
+    found = alert.enrichment.get("merchant") or {}
+    names = {
+        "table": str(found.get("merchant_id", "")),
+        "mid": alert.facts.get("merchant_id", ""),
+        "descriptor": alert.facts.get("merchant_descriptor", ""),
+    }
+    return [(kind, fold_value(kind, name)) for kind, name in names.items() if name.strip()]
+
+
+def fingerprint(*parts: str) -> bytes:
+    """Return 16 bytes that stand for these parts."""
+    return blake2b("\0".join(parts).encode(), digest_size=16, person=b"transaction").digest()
+
+
+def link_alerts(database: Database, decisions: Decisions) -> None:
+    """Put every alert that speaks of a new alert's transaction into its `related`, and it into theirs.
+
+    An alert that is told of in this batch anyway is told of with its links. Any other that has gained one gets an event
+    `alert.updated` of its own, since whoever was told of it before may be about to refund; its revision stays, for no
+    message has changed it.
+    """
+    revised = {revision.alert_id for revision in decisions.revisions}
+    own = decisions.stored | decisions.changed
+    speaking = [alert for alert in own.values() if alert.id in decisions.stored or alert.id in revised]
+    partners = find_partners(claim_keys(database, speaking).values())
+    if not partners:
+        return
+    lock_alerts(database, partners.keys() | decisions.changed.keys())
+    others = read_alerts(database, partners.keys() - own.keys())
+    present = own | others
+    told = {event.alert.id for event in decisions.events}
+    for alert_id, linked in partners.items():
+        alert = present.get(alert_id)
+        gained = (linked & present.keys()) - set(alert.related) if alert else set()
+        if alert is None or not gained:
+            continue
+        alert.related = sorted({*alert.related, *gained})
+        if alert_id in others:
+            database.execute(ADD_LINKS, [alert.related, alert_id])
+        if alert_id not in told:
+            decisions.events.append(Event("alert.updated", alert.snapshot()))
+    adopt_links(decisions, {alert.id: alert.related for alert in own.values()})
+
+
+def adopt_links(decisions: Decisions, related: Mapping[str, list[str]]) -> None:
+    """Let the events of a batch tell of these links: alert id -> ids of all its related alerts."""
+    for event in decisions.events:
+        event.alert.related = list(related.get(event.alert.id, event.alert.related))
+
+
+def find_partners(groups: Iterable[list[str]]) -> dict[str, set[str]]:
+    """Return for each alert of these groups the others of its groups."""
+    partners: dict[str, set[str]] = defaultdict(set)
+    for group in groups:
+        for alert_id in group:
+            partners[alert_id].update(other for other in group if other != alert_id)
+    return partners
+
+
+def claim_keys(database: Database, alerts: Iterable[Alert]) -> dict[str, list[str]]:
+    """Note which alerts speak of which transaction. Return the keys that have gained an alert: key -> all its alerts.
+
+    A key that another drain is claiming is waited for, and then seen with what that drain has committed.
+    """
+    keys: dict[str, list[str]] = defaultdict(list)
+    for alert in alerts:
+        for key in transaction_keys(alert):
+            keys[hexed(key)].append(alert.id)
+    if not keys:
+        return {}
+    claims = [{"key": key, "alert_ids": keys[key]} for key in sorted(keys)]
+    rows = database.execute(CLAIM_KEYS, {"claims": to_json(claims), "most": MOST_ALERTS})
+    return {row["key"]: row["alert_ids"] for row in rows}
+
+
+def lock_alerts(database: Database, alert_ids: Iterable[str]) -> None:
+    """Lock rows of `alerts` in the order in which everybody locks them."""
+    database.execute("SELECT FROM alerts WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE", [list(alert_ids)])
+
+
+def read_alerts(database: Database, alert_ids: Iterable[str]) -> dict[str, Alert]:
+    """Read alerts by their ids."""
+    rows = database.execute(SELECT_ALERTS, [list(alert_ids)])
+    return {alert.id: alert for alert in map(Alert.from_row, rows)}
+
+
+CLAIM_KEYS = """
+    WITH gained AS (
+        INSERT INTO transactions AS known (key, alert_ids)
+        SELECT key, alert_ids FROM json_to_recordset(%(claims)s::json) AS claim (key bytea, alert_ids uuid[])
+        ORDER BY key
+        ON CONFLICT (key) DO UPDATE
+        SET alert_ids = ARRAY(SELECT DISTINCT unnest(known.alert_ids || excluded.alert_ids))
+        WHERE NOT known.alert_ids @> excluded.alert_ids AND cardinality(known.alert_ids) < %(most)s
+        RETURNING key, alert_ids
+    )
+    SELECT encode(key, 'hex') AS key, alert_ids::text[] FROM gained WHERE cardinality(alert_ids) > 1
+"""
+ADD_LINKS = sql.SQL(
+    "UPDATE alerts SET related = ARRAY(SELECT DISTINCT unnest(related || %s::uuid[]) ORDER BY 1), changed_at = now()"
+    " WHERE id = %s"
+)
