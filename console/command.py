@@ -15,9 +15,10 @@ COMMANDS = {
     "status": "Show what waits, what is stored, what is due.",
     "audit": "Check the books: every acknowledged entry settled or waiting.",
     "alerts": "List and show stored alerts.",
-    "rejections": "List and show what ended without becoming an alert.",
+    "rejections": "List, show, replay and discard what ended without becoming an alert.",
     "subscriptions": "Say which downstream services get which events.",
     "deliveries": "List deliveries and retry one.",
+    "keys": "List the sealing keys; seal what is kept anew with the first.",
     "migrate": "Create or update the tables in the database.",
     "doctor": "Check configuration, certificates, Redis, Postgres and clocks.",
 }

@@ -26,12 +26,15 @@ from tests.integration.door import run_door
 from workers.intake.pipeline import drain
 from workers.settings import Workshop
 
-COMMANDS = ["up", "push", "status", "audit", "alerts", "rejections", "subscriptions", "deliveries", "migrate", "doctor"]
+COMMANDS = [
+    "up", "push", "status", "audit", "alerts", "rejections", "subscriptions", "deliveries", "keys", "migrate", "doctor",
+]  # fmt: skip
 SUBCOMMANDS = {
     "alerts": ["list", "show"],
-    "rejections": ["list", "show"],
+    "rejections": ["list", "show", "replay", "discard"],
     "subscriptions": ["add", "list", "show", "pause", "resume", "remove"],
     "deliveries": ["list", "retry"],
+    "keys": ["list", "rotate"],
 }
 STREAM = "alert-intake:journal"
 CARD = "4111111111111111"

@@ -4,21 +4,21 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import msgspec
 import psycopg
 import pytest
 import redis
 
 from console.books import audit_books
 from console.connections import open_database
-from console.subscriptions import add_subscription
 from schemas.configuration import Retention
 from schemas.envelope import Envelope, seal_envelope
 from schemas.journal import append_entry, connect_journal
-from schemas.subscription import Credentials, generate_secret
 from tests.integration.conftest import Query
 from workers import partitions
 from workers.connections import connect_database
@@ -179,7 +179,7 @@ def test_delivered_items_go_and_undelivered_ones_stay_with_their_events(
     client: redis.Redis, workshop: Workshop, query: Query
 ) -> None:
     """Of old outbox items only the delivered ones go, and only events that no item needs."""
-    subscribe(workshop)
+    subscribe(query)
     push(client, workshop, query, *(NOW + timedelta(seconds=number) for number in range(4)))
     states = ("delivered", "due", "given_up", "delivered")
     for number, row in enumerate(query("SELECT id, event_id FROM outbox ORDER BY position")):
@@ -233,18 +233,15 @@ def test_bound_of_ids_lies_below_every_id_of_its_moment() -> None:
 
 def short_of(workshop: Workshop) -> Workshop:
     """Return the workshop with a short retention."""
-    from dataclasses import replace
-
-    from msgspec.structs import replace as changed
-
-    return replace(workshop, configuration=changed(workshop.configuration, retention=SHORT))
+    return replace(workshop, configuration=msgspec.structs.replace(workshop.configuration, retention=SHORT))
 
 
-def subscribe(workshop: Workshop) -> None:
-    """Add a subscription to everything."""
-    with open_database(writable=True) as database:
-        credentials = Credentials(secret=generate_secret())
-        add_subscription(database, workshop.keyring, "all", "https://downstream.example/", ["*"], credentials)
+def subscribe(query: Query) -> None:
+    """Add a subscription to everything; nothing is sent to it here."""
+    query(
+        "INSERT INTO subscriptions (id, name, url, events, sealed) VALUES"
+        " (gen_random_uuid(), 'all', 'https://downstream.example/', '{*}', '') RETURNING 1"
+    )
 
 
 def move_back(query: Query, outbox_id: UUID, event_id: UUID, state: str, days: int) -> None:
