@@ -9,15 +9,12 @@ from flask import Blueprint, Response, request
 
 from console.admission import admit_program
 from console.alerts import Page, Wanted, list_alerts, read_alert
-from console.asked import read_choice, read_limit, read_order, read_query, read_wanted
+from console.asked import read_limit, read_order, read_query, read_wanted
 from console.books import audit_books, present_books
 from console.cursor import BadCursor
-from console.deliveries import STATES as DELIVERY_STATES
-from console.deliveries import list_deliveries
 from console.pool import ReadPool
 from console.problem import Problem, present_problem
 from console.report import encode_json
-from console.subscriptions import list_subscriptions
 from schemas.configuration import Configuration
 
 PAGING = {"limit", "cursor"}
@@ -58,21 +55,6 @@ def create_api(configuration: Configuration, token: str, pool: ReadPool, journal
         read_query(request.args, ())
         with pool.connection() as database:
             return answer(present_books(audit_books(journal, database, configuration.journal.stream)))
-
-    @api.get("/subscriptions")
-    def subscriptions() -> Response:
-        asked = read_query(request.args, PAGING)
-        limit = read_limit(asked)
-        with pool.connection() as database:
-            return answer(present_page(list_subscriptions(database, limit, asked.get("cursor"))))
-
-    @api.get("/deliveries")
-    def deliveries() -> Response:
-        asked = read_query(request.args, PAGING | {"state", "subscription"})
-        state, limit = read_choice(asked, "state", DELIVERY_STATES), read_limit(asked)
-        with pool.connection() as database:
-            page = list_deliveries(database, state, asked.get("subscription"), limit, asked.get("cursor"))
-        return answer(present_page(page))
 
     return api
 

@@ -19,6 +19,7 @@ from console.page import create_page
 from console.pool import ReadPool
 from console.problem import answer_problems
 from console.rejections_api import create_rejections_api
+from console.subscriptions_api import create_subscriptions_api
 from console.unreachable import Unreachable
 from schemas.configuration import load_configuration, require_address
 from schemas.journal import connect_journal
@@ -73,6 +74,7 @@ def build_app() -> Flask:
     keyring = load_keyring(configuration.sealing)
     app.register_blueprint(create_rejections_api(configuration, keyring, token, pool, journal))
     app.register_blueprint(create_feed_api(token, feed))
+    app.register_blueprint(create_subscriptions_api(configuration, keyring, token, pool))
     app.register_blueprint(create_page(configuration, token, pool, journal))
     app.add_url_rule("/openapi.json", "openapi", lambda: answer(describe_api()))
     app.add_url_rule("/livez", "livez", lambda: Response("ok\n", content_type="text/plain; charset=utf-8"))

@@ -47,10 +47,32 @@ def describe_api() -> dict[str, Any]:
                 "post": change("discardRejection", "Close a rejection without replaying it", record(note=TEXT),
                                record(id=ID, state=TEXT, closed_at=TIME, note=TEXT))
             },
-            "/v1/subscriptions": {"get": listing("subscriptions", "List subscriptions", [], page("Subscription"))},
+            "/v1/subscriptions": {
+                "get": listing("subscriptions", "List subscriptions", [], page("Subscription")),
+                "post": adding("addSubscription", "Add a subscription; its signing secret is in this answer and in no "
+                               "other", TERMS | {"required": ["name", "url"]}, reference("AddedSubscription")),
+            },
+            "/v1/subscriptions/{id}": {
+                "get": operation("subscription", "Show one subscription, by id or name, and what happened to it", [ONE],
+                                 reference("SubscriptionInFull")),
+                "patch": change("changeSubscription", "Change what is given and nothing else; state is active or "
+                                "paused", TERMS, reference("SubscriptionInFull")),
+                "delete": removal("removeSubscription", "Remove a subscription and every delivery to it"),
+            },
+            "/v1/subscriptions/{id}/rotate-secret": {
+                "post": change("rotateSecret", "Make a new signing secret; the present one signs beside it until the "
+                               "overlap ends", {"type": "object", "properties": {"overlap": OVERLAP}},
+                               record(id=ID, name=TEXT, secret=TEXT, former_secrets=NUMBER), required=False)
+            },
             "/v1/deliveries": {
-                "get": listing("deliveries", "List deliveries", [state(DELIVERY_STATES), query("subscription", TEXT,
-                               "Only those to the subscription of this name.")], page("Delivery"))
+                "get": listing("deliveries", "List deliveries", DELIVERY_FILTERS, page("Delivery"))
+            },
+            "/v1/deliveries/{id}": {
+                "get": operation("delivery", "Show one delivery with each attempt", [ONE], reference("DeliveryInFull"))
+            },
+            "/v1/deliveries/{id}/retry": {
+                "post": operation("retryDelivery", "Make a delivery due now, be it given up or waiting", [ONE],
+                                  record(id=ID, state=TEXT, attempts=NUMBER, due_at=TIME))
             },
         },
         "components": {
@@ -123,6 +145,20 @@ def change(name: str, summary: str, body: Schema, schema: Schema, *, required: b
     return operation(name, summary, [ONE], schema) | {"requestBody": {"required": required, "content": content}}
 
 
+def adding(name: str, summary: str, given: Schema, schema: Schema) -> dict[str, Any]:
+    """Describe a POST that makes something."""
+    described = operation(name, summary, [], schema)
+    described["responses"]["201"] = described["responses"].pop("200")
+    return described | {"requestBody": {"required": True, "content": {"application/json": {"schema": given}}}}
+
+
+def removal(name: str, summary: str) -> dict[str, Any]:
+    """Describe a DELETE."""
+    described = operation(name, summary, [ONE], {})
+    described["responses"] = {"204": {"description": summary}, "default": described["responses"]["default"]}
+    return described
+
+
 def listing(name: str, summary: str, parameters: list[dict[str, Any]], schema: Schema) -> dict[str, Any]:
     """Describe a list with a cursor."""
     limit = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
@@ -179,6 +215,48 @@ REPLAYED = record(id=ID, state=TEXT, request_id=TEXT, entry_id=TEXT)
 
 ALERT_PAGE = record(data=listed(reference("Alert")), next_cursor=OPTIONAL, resume_cursor=OPTIONAL)
 
+DELIVERY_FILTERS = [
+    state(DELIVERY_STATES),
+    query("subscription", TEXT, "Only those to the subscription of this name."),
+    query("since", TIME, "Of events that happened then or later."),
+    query("until", TIME, "Of events that happened before then."),
+]
+
+LIMIT: Schema = {"type": ["number", "null"], "exclusiveMinimum": 0}
+OVERLAP: Schema = {"type": "string", "default": "24h", "examples": ["24h", "90m", "0"]}
+FILTERS: Schema = {
+    "type": "object",
+    "properties": {
+        **dict.fromkeys(("providers", "kinds", "merchants", "currencies", "sources"), listed(TEXT)),
+        **dict.fromkeys(("min_amount", "max_amount"), TEXT),
+    },
+    "additionalProperties": False,
+}
+SUBSCRIPTION: Schema = record(
+    id=ID, name=TEXT, url=TEXT, events=listed(TEXT), state={"type": "string", "enum": ["active", "paused", "tripped"]},
+    description=TEXT, filters=FILTERS, format=TEXT, leave_out=listed(TEXT), personal_data=FLAG, rate_limit=LIMIT,
+    concurrency=LIMIT, timeout=LIMIT, failures=NUMBER, failing_since=OPTIONAL_TIME, created_at=TIME,
+)  # fmt: skip
+SUBSCRIPTION_REST: Schema = record(
+    due=NUMBER, given_up=NUMBER,
+    credentials=record(basic_user=OPTIONAL, headers=listed(TEXT), former_secrets=NUMBER, sealed_because=OPTIONAL),
+    log=listed(record(at=TIME, what=TEXT, why=TEXT)),
+    operations=listed(record(at=TIME, actor=TEXT, action=TEXT, note=OPTIONAL)),
+)  # fmt: skip
+# What is given to add or change one. Credentials go in here and come out nowhere.
+TERMS: Schema = {
+    "type": "object",
+    "properties": {
+        **{name: SUBSCRIPTION["properties"][name] for name in (
+            "name", "url", "events", "description", "filters", "format", "leave_out", "personal_data", "rate_limit",
+            "concurrency", "timeout")},
+        "basic": {"type": ["object", "null"], "properties": {"user": TEXT, "password": TEXT}},
+        "headers": {"type": "object", "additionalProperties": TEXT},
+        "state": {"type": "string", "enum": ["active", "paused"], "description": "Only to change one."},
+    },
+    "additionalProperties": False,
+}  # fmt: skip
+
 SCHEMAS: dict[str, Schema] = {
     "Alert": ALERT,
     "AlertInFull": {
@@ -216,13 +294,21 @@ SCHEMAS: dict[str, Schema] = {
             ),
         ]
     },
-    "Subscription": record(
-        id=ID, name=TEXT, url=TEXT, events=listed(TEXT), state=TEXT, description=TEXT, created_at=TIME,
-    ),
+    "Subscription": SUBSCRIPTION,
+    "SubscriptionInFull": {"allOf": [reference("Subscription"), SUBSCRIPTION_REST]},
+    "AddedSubscription": {"allOf": [reference("SubscriptionInFull"), record(secret=TEXT)]},
     "Delivery": record(
         id=ID, state=TEXT, subscription=TEXT, subscription_id=ID, event=TEXT, alert_id=ID, attempts=NUMBER, due_at=TIME,
         created_at=TIME, ended_at=OPTIONAL_TIME, last_status={"type": ["integer", "null"]}, last_error=OPTIONAL,
         last_at=OPTIONAL_TIME,
     ),
+    "DeliveryInFull": {
+        "allOf": [
+            reference("Delivery"),
+            record(log=listed(record(number=NUMBER, attempted_at=TIME, status={"type": ["integer", "null"]},
+                                     milliseconds={"type": "number"}, error=OPTIONAL, answer=OPTIONAL,
+                                     next_at=OPTIONAL_TIME))),
+        ]
+    },
     "Problem": record(type=TEXT, title=TEXT, status=NUMBER, detail=TEXT),
 }  # fmt: skip

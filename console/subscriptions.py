@@ -1,58 +1,163 @@
-"""Keep subscriptions: which downstream service gets which events, and how a delivery proves itself to it."""
+"""Keep subscriptions: which downstream service gets which events, and how a delivery proves itself to it.
 
-from collections.abc import Iterable
+Credentials go in and never come out again. Each write notes who made it, in its own transaction.
+"""
+
 from typing import Any
 
+import msgspec
 import psycopg
+from psycopg import sql
 from uuid_utils.compat import uuid7
 
 from console.alerts import Page, parse_uuid
 from console.connections import Database
 from console.cursor import read_cursor, write_cursor
+from console.operations import note_operation, read_operations
+from console.terms import TERMS_FIELDS, Proof, Terms, read_terms
 from console.unreachable import Refused
 from schemas.keyring import Keyring, Tampered, UnknownKey
-from schemas.subscription import Credentials, check_events, check_url, seal_credentials, unseal_credentials
+from schemas.subscription import (
+    Credentials,
+    generate_secret,
+    rotate_secret,
+    seal_credentials,
+    unseal_credentials,
+)
 
-MAX_NAME = 100
+LOG_SHOWN = 20
+BATCH = 10_000
+
+
+class NoSuchSubscription(Refused):
+    """There is no subscription of this name or id."""
+
+
+class NameTaken(Refused):
+    """Another subscription has this name."""
+
+
+class BadTerms(Refused):
+    """A subscription of these terms could not work. The message quotes no secret."""
 
 
 def add_subscription(
+    database: Database, keyring: Keyring, terms: Terms, credentials: Credentials, actor: str, *, allow_http: bool
+) -> str:
+    """Insert a subscription and return its id. Raises NameTaken or BadTerms."""
+    check_scheme(terms, allow_http=allow_http)
+    subscription_id = str(uuid7())
+    row = terms.to_row() | {"id": subscription_id, "sealed": seal_credentials(credentials, subscription_id, keyring)}
+    statement = sql.SQL("INSERT INTO subscriptions ({names}) VALUES ({values})").format(
+        names=sql.SQL(", ").join(map(sql.Identifier, row)), values=sql.SQL(", ").join(map(sql.Placeholder, row))
+    )
+    try:
+        database.execute(statement, row)
+    except psycopg.errors.UniqueViolation as error:
+        raise NameTaken(f"there is a subscription {terms.name!r} already; choose another name") from error
+    note_operation(database, actor, "add subscription", subscription_id, terms.name)
+    return subscription_id
+
+
+def change_subscription(
     database: Database,
     keyring: Keyring,
     name: str,
-    url: str,
-    events: Iterable[str],
-    credentials: Credentials,
+    changes: dict[str, Any],
+    proof: dict[str, Any],
+    actor: str,
     *,
-    allow_http: bool = False,
-    description: str = "",
-) -> str:
-    """Insert a subscription and return its id. Raises Refused when the name is taken or something cannot work."""
-    if not 1 <= len(name) <= MAX_NAME or not name.isprintable() or parse_uuid(name):
-        raise Refused(f"name: 1 to {MAX_NAME} printable characters, and not the form of an id")
+    allow_http: bool,
+) -> dict[str, Any]:
+    """Change what `changes` (fields of Terms) and `proof` (fields of Proof) name, and nothing else. Return it.
+
+    Raises NoSuchSubscription, NameTaken or BadTerms.
+    """
+    row = hold_subscription(database, name)
     try:
-        check_url(url)
-        wanted = check_events(events)
-    except ValueError as error:
-        raise Refused(str(error)) from error
-    if url.startswith("http://") and not allow_http:
-        raise Refused("url: plain http is delivered to only with forwarding.allow_http = true in the configuration")
-    subscription_id = str(uuid7())
+        terms = read_terms({field: row[field] for field in TERMS_FIELDS} | changes)
+        if proof:
+            credentials = unseal_credentials(row["sealed"], str(row["id"]), keyring)
+            kept = {"basic": credentials.basic and dict(zip(("user", "password"), credentials.basic, strict=True))}
+            given = msgspec.convert(kept | {"headers": credentials.headers} | proof, Proof).credentials()
+            credentials = msgspec.structs.replace(credentials, basic=given.basic, headers=given.headers)
+            row["sealed"] = seal_credentials(credentials, str(row["id"]), keyring)
+    except (ValueError, UnknownKey, Tampered) as error:
+        raise BadTerms(str(error)) from error
+    if "url" in changes:
+        check_scheme(terms, allow_http=allow_http)
+    changed = terms.to_row() | {"sealed": row["sealed"]}
+    statement = sql.SQL("UPDATE subscriptions SET {changes} WHERE id = {id}").format(
+        changes=sql.SQL(", ").join(
+            sql.SQL("{} = {}").format(sql.Identifier(field), sql.Placeholder(field)) for field in changed
+        ),
+        id=sql.Placeholder("id"),
+    )
     try:
-        database.execute(
-            "INSERT INTO subscriptions (id, name, url, events, sealed, description) VALUES (%s, %s, %s, %s, %s, %s)",
-            [
-                subscription_id,
-                name,
-                url,
-                list(wanted),
-                seal_credentials(credentials, subscription_id, keyring),
-                description,
-            ],
-        )
+        database.execute(statement, changed | {"id": row["id"]})
     except psycopg.errors.UniqueViolation as error:
-        raise Refused(f"there is a subscription {name!r} already; remove it first or choose another name") from error
-    return subscription_id
+        raise NameTaken(f"there is a subscription {terms.name!r} already; choose another name") from error
+    note_operation(database, actor, "change subscription", str(row["id"]), ", ".join(sorted({*changes, *proof})))
+    wake_forwarders(database)
+    return read_subscription(database, str(row["id"]), keyring)
+
+
+def rotate_signing_secret(
+    database: Database, keyring: Keyring, name: str, overlap: float, actor: str
+) -> dict[str, Any]:
+    """Give a subscription a new signing secret; the present one goes on signing beside it for `overlap` seconds.
+
+    Return the secret, which is not shown again. Raises NoSuchSubscription or BadTerms.
+    """
+    row = hold_subscription(database, name)
+    secret = generate_secret()
+    try:
+        credentials = rotate_secret(unseal_credentials(row["sealed"], str(row["id"]), keyring), secret, overlap)
+    except (ValueError, UnknownKey, Tampered) as error:
+        raise BadTerms(str(error)) from error
+    sealed = seal_credentials(credentials, str(row["id"]), keyring)
+    database.execute("UPDATE subscriptions SET sealed = %s WHERE id = %s", [sealed, row["id"]])
+    note_operation(database, actor, "rotate secret", str(row["id"]), f"overlap {overlap:g} s")
+    return {"id": row["id"], "name": row["name"], "secret": secret, "former_secrets": len(credentials.retiring)}
+
+
+def set_state(database: Database, name: str, state: str, actor: str) -> dict[str, Any]:
+    """Make a subscription active or paused: while it is paused its events stay due. Raises NoSuchSubscription.
+
+    Resumed, it starts afresh: no failure is held against it, and what was postponed is due at once, in its order.
+    """
+    row = hold_subscription(database, name)
+    database.execute(
+        "UPDATE subscriptions SET state = %s, failures = 0, failing_since = NULL, probe_at = NULL WHERE id = %s",
+        [state, row["id"]],
+    )
+    if state == "active":
+        database.execute(BRING_FORWARD, [row["id"]])
+        wake_forwarders(database)
+    if state != row["state"]:
+        action = "resume subscription" if state == "active" else "pause subscription"
+        note_operation(database, actor, action, str(row["id"]), f"was {row['state']}")
+    return {"id": row["id"], "name": row["name"], "state": state}
+
+
+def remove_subscription(database: Database, name: str, actor: str) -> dict[str, Any]:
+    """Delete a subscription, and with it every delivery to it. Raises NoSuchSubscription.
+
+    The deliveries first, in transactions of their own on a connection that is in none: who announces an event waits for
+    the last one only.
+    """
+    with database.transaction():
+        own_id = hold_subscription(database, name)["id"]
+        database.execute("UPDATE subscriptions SET state = 'paused' WHERE id = %s", [own_id])
+    while True:
+        with database.transaction():
+            if database.execute(DELETE_SOME, [own_id, BATCH]).rowcount < BATCH:
+                break
+    with database.transaction():
+        row = hold_subscription(database, str(own_id))
+        database.execute("DELETE FROM subscriptions WHERE id = %s", [own_id])
+        note_operation(database, actor, "remove subscription", str(own_id), row["name"])
+    return {"id": own_id, "name": row["name"]}
 
 
 def list_subscriptions(database: Database, limit: int = 100, cursor: str | None = None) -> Page:
@@ -64,48 +169,82 @@ def list_subscriptions(database: Database, limit: int = 100, cursor: str | None 
 
 
 def read_subscription(database: Database, name: str, keyring: Keyring) -> dict[str, Any]:
-    """Return one subscription by name or id; of its credentials only what is no secret. Raises Refused."""
+    """Return one subscription by name or id, with what happened to it; of its credentials only what is no secret.
+
+    Raises NoSuchSubscription.
+    """
     row = database.execute(SELECT_SUBSCRIPTION, {"name": name, "id": parse_uuid(name)}).fetchone()
     if row is None:
-        raise Refused(f"there is no subscription {name!r}; see `alert-intake subscriptions list`")
+        raise no_subscription(name)
     sealed = row.pop("sealed")
+    log = database.execute(SELECT_LOG, {"id": row["id"], "limit": LOG_SHOWN}).fetchall()
+    operations = read_operations(database, str(row["id"]))[-LOG_SHOWN:]
+    return row | {
+        "credentials": show_credentials(sealed, str(row["id"]), keyring),
+        "log": log,
+        "operations": operations,
+    }
+
+
+def show_credentials(sealed: bytes, subscription_id: str, keyring: Keyring) -> dict[str, Any]:
+    """Return of credentials what is no secret; why they cannot be opened, if they cannot."""
     try:
-        credentials = unseal_credentials(sealed, str(row["id"]), keyring)
+        credentials = unseal_credentials(sealed, subscription_id, keyring)
     except (UnknownKey, Tampered) as error:
-        return row | {"credentials": f"cannot be opened: {error}"}
-    shown = {"basic_user": credentials.basic[0] if credentials.basic else None, "headers": sorted(credentials.headers)}
-    return row | {"credentials": shown}
+        return {"basic_user": None, "headers": [], "former_secrets": 0, "sealed_because": str(error)}
+    return {
+        "basic_user": credentials.basic[0] if credentials.basic else None,
+        "headers": sorted(credentials.headers),
+        "former_secrets": len(credentials.retiring),
+        "sealed_because": None,
+    }
 
 
-def set_state(database: Database, name: str, state: str) -> dict[str, Any]:
-    """Make a subscription active or paused: while it is paused its events stay due. Raises Refused."""
-    row = database.execute(
-        "UPDATE subscriptions SET state = %(state)s WHERE name = %(name)s OR id = %(id)s RETURNING id, name, state",
-        {"state": state, "name": name, "id": parse_uuid(name)},
-    ).fetchone()
+def hold_subscription(database: Database, name: str) -> dict[str, Any]:
+    """Lock one subscription by name or id and return its row. Raises NoSuchSubscription."""
+    row = database.execute(HOLD_SUBSCRIPTION, {"name": name, "id": parse_uuid(name)}).fetchone()
     if row is None:
-        raise Refused(f"there is no subscription {name!r}; see `alert-intake subscriptions list`")
+        raise no_subscription(name)
     return row
 
 
-def remove_subscription(database: Database, name: str) -> dict[str, Any]:
-    """Delete a subscription, and with it whatever is still due to it. Raises Refused."""
-    row = database.execute(
-        "DELETE FROM subscriptions WHERE name = %(name)s OR id = %(id)s RETURNING id, name",
-        {"name": name, "id": parse_uuid(name)},
-    ).fetchone()
-    if row is None:
-        raise Refused(f"there is no subscription {name!r}; see `alert-intake subscriptions list`")
-    return row
+def check_scheme(terms: Terms, *, allow_http: bool) -> None:
+    """Refuse plain http unless deliveries to it are allowed. Raises BadTerms."""
+    if terms.url.startswith("http://") and not allow_http:
+        raise BadTerms("url: plain http is delivered to only with forwarding.allow_http = true in the configuration")
 
 
-SELECT_SUBSCRIPTIONS = """
-    SELECT id, name, url, events, state, description, created_at FROM subscriptions
-    WHERE %(after)s::text IS NULL OR name > %(after)s ORDER BY name LIMIT %(limit)s
+def wake_forwarders(database: Database) -> None:
+    """Let forwarders look again, when the transaction is committed."""
+    database.execute("SELECT pg_notify('alert_intake_due', '')")
+
+
+def no_subscription(name: str) -> NoSuchSubscription:
+    """Return the refusal for a name that is none."""
+    return NoSuchSubscription(f"there is no subscription {name!r}; see `alert-intake subscriptions list`")
+
+
+SHOWN = """
+    id, name, url, events, state, description, filters, format, leave_out, personal_data, rate_limit, concurrency,
+    timeout, failures, failing_since, created_at
 """
-SELECT_SUBSCRIPTION = """
-    SELECT id, name, url, events, state, description, created_at, sealed,
+SELECT_SUBSCRIPTIONS = f"""
+    SELECT {SHOWN} FROM subscriptions
+    WHERE %(after)s::text IS NULL OR name > %(after)s ORDER BY name LIMIT %(limit)s
+"""  # noqa: S608 - of constants
+SELECT_SUBSCRIPTION = f"""
+    SELECT {SHOWN}, sealed,
            (SELECT count(*) FROM outbox WHERE subscription_id = subscriptions.id AND state = 'due') AS due,
            (SELECT count(*) FROM outbox WHERE subscription_id = subscriptions.id AND state = 'given_up') AS given_up
     FROM subscriptions WHERE name = %(name)s OR id = %(id)s
+"""  # noqa: S608 - of constants
+DELETE_SOME = "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE subscription_id = %s LIMIT %s)"
+HOLD_SUBSCRIPTION = "SELECT * FROM subscriptions WHERE name = %(name)s OR id = %(id)s FOR NO KEY UPDATE"
+SELECT_LOG = (
+    "SELECT at, what, why FROM subscription_log WHERE subscription_id = %(id)s ORDER BY id DESC LIMIT %(limit)s"
+)
+# What an attempt postponed: due again from when it came up, so in its order. The same is done when a probe succeeds.
+BRING_FORWARD = """
+    UPDATE outbox SET due_at = created_at
+    WHERE subscription_id = %s AND state = 'due' AND lease IS NULL AND attempts > 0 AND due_at > now()
 """

@@ -1,31 +1,56 @@
-"""`alert-intake deliveries`: what is due, delivered or given up, and trying one again."""
+"""`alert-intake deliveries`: what is due, delivered or given up, and trying one or many again."""
+
+from datetime import datetime
 
 import click
+from rich.console import Console
+from rich.progress import Progress
 
 from console.alerts import MAX_LIMIT
 from console.connections import open_database
 from console.cursor import BadCursor
-from console.deliveries import STATES, list_deliveries, retry_delivery
+from console.deliveries import (
+    STATES,
+    Sought,
+    bound_sought,
+    list_deliveries,
+    read_delivery,
+    retry_delivery,
+    retry_matching,
+)
+from console.moments import parse_moment
+from console.operations import name_operator
 from console.report import print_json, print_table, reporting
 from console.unreachable import Refused
 
 
 @click.group()
 def deliveries() -> None:
-    """List deliveries and retry one."""
+    """List deliveries, show one with its attempts, retry one or many."""
 
 
 @deliveries.command("list")
 @reporting
 @click.option("--state", type=click.Choice(STATES))
 @click.option("--subscription", help="Only those to the subscription of this name.")
+@click.option("--since", metavar="TIME", help="Only those of events that happened then or later (ISO 8601).")
+@click.option("--until", metavar="TIME", help="Only those of events that happened before then.")
 @click.option("--limit", type=click.IntRange(1, MAX_LIMIT), default=50, show_default=True)
 @click.option("--cursor", help="Go on where a list was left: its next_cursor.")
-def list_command(as_json: bool, state: str | None, subscription: str | None, limit: int, cursor: str | None) -> None:
+def list_command(
+    as_json: bool,
+    state: str | None,
+    subscription: str | None,
+    since: str | None,
+    until: str | None,
+    limit: int,
+    cursor: str | None,
+) -> None:
     """List deliveries, the latest first."""
+    sought = Sought(state, subscription, read_moment("--since", since), read_moment("--until", until))
     with open_database() as database:
         try:
-            page = list_deliveries(database, state, subscription, limit, cursor)
+            page = list_deliveries(database, sought, limit, cursor)
         except BadCursor as error:
             raise Refused(str(error)) from error
     if as_json:
@@ -44,14 +69,71 @@ def list_command(as_json: bool, state: str | None, subscription: str | None, lim
         click.echo(f"more: --cursor {page.next_cursor}")
 
 
-@deliveries.command("retry")
+@deliveries.command("show")
 @reporting
 @click.argument("delivery_id", metavar="ID")
-def retry_command(as_json: bool, delivery_id: str) -> None:
-    """Make one delivery due now, be it given up or waiting for its next attempt."""
+def show_command(as_json: bool, delivery_id: str) -> None:
+    """Show one delivery with each of its attempts: status, milliseconds, the beginning of the answer, when again."""
+    with open_database() as database:
+        delivery = read_delivery(database, delivery_id)
+    if as_json:
+        print_json(delivery)
+        return
+    print_table(("field", "value"), ((name, value) for name, value in delivery.items() if name != "log"))
+    if delivery["log"]:
+        print_table(list(delivery["log"][0]), (attempt.values() for attempt in delivery["log"]), title="attempts")
+
+
+@deliveries.command("retry")
+@reporting
+@click.argument("delivery_id", metavar="[ID]", required=False)
+@click.option("--subscription", help="All those to the subscription of this name that were given up.")
+@click.option("--since", metavar="TIME", help="With --subscription: of events that happened then or later (ISO 8601).")
+@click.option("--until", metavar="TIME", help="With --subscription: of events that happened before then.")
+@click.option("--state", type=click.Choice(["given_up", "due"]), default="given_up", show_default=True,
+              help="With --subscription: due means those that wait for their next attempt.")  # fmt: skip
+def retry_command(
+    as_json: bool, delivery_id: str | None, subscription: str | None, since: str | None, until: str | None, state: str
+) -> None:
+    """Make one delivery due now, be it given up or waiting; or, with --subscription and --since, many.
+
+    Each has the whole schedule before it again.
+    """
+    if (delivery_id is None) == (subscription is None):
+        raise Refused("give either the ID of one delivery, or --subscription")
+    if subscription is not None:
+        if since is None:
+            raise Refused("--since: say from when on, such as --since 2026-11-20T08:00:00Z")
+        moments = read_moment("--since", since), read_moment("--until", until)
+        retry_many(Sought(state, subscription, *moments), as_json=as_json)
+        return
     with open_database(writable=True) as database:
-        delivery = retry_delivery(database, delivery_id)
+        delivery = retry_delivery(database, str(delivery_id), name_operator())
     if as_json:
         print_json(delivery)
     else:
         click.echo(f"due now: {delivery['id']}, after {delivery['attempts']} attempts")
+
+
+def retry_many(sought: Sought, *, as_json: bool) -> None:
+    """Retry all that is sought, with a bar on standard error when it is a terminal."""
+    retried = 0
+    with open_database(writable=True) as database:
+        bounded, total = bound_sought(database, sought)
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            bar = progress.add_task("made due", total=total)
+            for batch in retry_matching(database, bounded, name_operator()):
+                retried += batch
+                progress.advance(bar, batch)
+    if as_json:
+        print_json({"subscription": sought.subscription, "retried": retried})
+    else:
+        click.echo(f"due now: {retried} deliveries to {sought.subscription}")
+
+
+def read_moment(option: str, text: str | None) -> datetime | None:
+    """Return the point in time that an option names. Raises Refused."""
+    try:
+        return None if text is None else parse_moment(text)
+    except ValueError as error:
+        raise Refused(f"{option}: {error}") from error

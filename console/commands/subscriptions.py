@@ -1,25 +1,33 @@
 """`alert-intake subscriptions`: which downstream services get which events."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
 
 import click
+import msgspec
 
 from console.alerts import MAX_LIMIT
+from console.commands.subscription_options import read_filters_given, read_given, read_proof_given, taking_terms
 from console.connections import open_database
 from console.cursor import BadCursor
+from console.durations import parse_duration
+from console.operations import name_operator
 from console.report import print_json, print_table, reporting
 from console.subscriptions import (
     add_subscription,
+    change_subscription,
+    hold_subscription,
     list_subscriptions,
     read_subscription,
     remove_subscription,
+    rotate_signing_secret,
     set_state,
 )
+from console.terms import read_proof, read_terms
 from console.unreachable import Refused
 from schemas.configuration import load_configuration
 from schemas.keyring import Keyring, load_keyring
-from schemas.subscription import DEFAULT_EVENTS, Credentials, generate_secret
+
+APART = ("log", "operations")
 
 
 @click.group()
@@ -31,44 +39,60 @@ def subscriptions() -> None:
 @reporting
 @click.argument("name")
 @click.argument("url")
-@click.option(
-    "--event", "events", multiple=True, default=DEFAULT_EVENTS, show_default=True,
-    help="An event wanted, or a pattern such as alert.* or *; may be repeated.",
-)  # fmt: skip
-@click.option("--basic", metavar="USER:PASSWORD", help="HTTP Basic towards the service; @FILE reads it from a file.")
-@click.option(
-    "--header", "headers", multiple=True, metavar="NAME:VALUE",
-    help="A header, such as X-API-Key:...; @FILE reads it from a file. May be repeated.",
-)  # fmt: skip
-@click.option("--description", default="", help="For people.")
-def add_command(
-    as_json: bool,
-    name: str,
-    url: str,
-    events: Sequence[str],
-    basic: str | None,
-    headers: Sequence[str],
-    description: str,
-) -> None:
+@taking_terms
+def add_command(as_json: bool, name: str, url: str, **given: Any) -> None:  # noqa: ANN401 - the options
     """Add a subscription NAME that delivers to URL, and print its signing secret, this once."""
     configuration = load_configuration()
-    credentials = read_credentials(basic, headers)
+    proof = read_proof_given(given.pop("basic"), given.pop("headers"))
+    try:
+        credentials = read_proof(proof).credentials()
+        terms = read_terms({"name": name, "url": url, "filters": read_filters_given(given)} | read_given(given))
+    except ValueError as error:
+        raise Refused(str(error)) from error
+    keyring = load_keyring(configuration.sealing)
+    allow_http = configuration.forwarding.allow_http
     with open_database(writable=True) as database:
-        subscription_id = add_subscription(
-            database,
-            load_keyring(configuration.sealing),
-            name,
-            url,
-            events,
-            credentials,
-            allow_http=configuration.forwarding.allow_http,
-            description=description,
+        own_id = add_subscription(database, keyring, terms, credentials, name_operator(), allow_http=allow_http)
+    if as_json:
+        print_json({"id": own_id, "name": name, "url": url, "events": terms.events, "secret": credentials.secret})
+    else:
+        click.echo(f"added {name}: {own_id}")
+        click.echo(f"signing secret (Standard Webhooks; not shown again): {credentials.secret}")
+
+
+@subscriptions.command("change")
+@reporting
+@click.argument("name", metavar="NAME|ID")
+@click.option("--name", "new_name", help="Another name.")
+@click.option("--url", help="Another URL.")
+@click.option("--clear", multiple=True, type=click.Choice(["filters", "leave-out", "basic", "headers"]),
+              help="Take all of these away first; may be repeated.")  # fmt: skip
+@taking_terms
+def change_command(
+    as_json: bool, name: str, new_name: str | None, url: str | None, clear: tuple[str, ...], **given: Any  # noqa: ANN401
+) -> None:  # fmt: skip
+    """Change what is given about a subscription, and nothing else."""
+    configuration = load_configuration()
+    keyring = load_keyring(configuration.sealing)
+    empty: dict[str, Any] = {"basic": None, "headers": {}}
+    proof = {what: empty[what] for what in clear if what in empty}
+    proof |= read_proof_given(given.pop("basic"), given.pop("headers"))
+    changes = ({"leave_out": ()} if "leave-out" in clear else {}) | read_given(given)
+    changes |= {field: value for field, value in (("name", new_name), ("url", url)) if value is not None}
+    filters = read_filters_given(given)
+    with open_database(writable=True) as database:
+        if filters or "filters" in clear:
+            kept = {} if "filters" in clear else hold_subscription(database, name)["filters"]
+            changes["filters"] = kept | filters
+        if not changes and not proof:
+            raise Refused("nothing to change was given; see --help")
+        changed = change_subscription(
+            database, keyring, name, changes, proof, name_operator(), allow_http=configuration.forwarding.allow_http
         )
     if as_json:
-        print_json({"id": subscription_id, "name": name, "url": url, "events": events, "secret": credentials.secret})
+        print_json(changed)
     else:
-        click.echo(f"added {name}: {subscription_id}")
-        click.echo(f"signing secret (Standard Webhooks; not shown again): {credentials.secret}")
+        click.echo(f"changed {changed['name']}: {', '.join(sorted({*changes, *proof}))}")
 
 
 @subscriptions.command("list")
@@ -86,12 +110,13 @@ def list_command(as_json: bool, limit: int, cursor: str | None) -> None:
         print_json({"data": page.rows, "next_cursor": page.next_cursor})
         return
     print_table(
-        ("name", "url", "events", "state", "description", "id"),
+        ("name", "url", "events", "filters", "state", "description", "id"),
         (
-            (row["name"], row["url"], ", ".join(row["events"]), row["state"], row["description"], row["id"])
+            (row["name"], row["url"], ", ".join(row["events"]), show_filters(row["filters"]), row["state"],
+             row["description"], row["id"])
             for row in page.rows
         ),
-    )
+    )  # fmt: skip
     if page.next_cursor:
         click.echo(f"more: --cursor {page.next_cursor}")
 
@@ -100,13 +125,17 @@ def list_command(as_json: bool, limit: int, cursor: str | None) -> None:
 @reporting
 @click.argument("name", metavar="NAME|ID")
 def show_command(as_json: bool, name: str) -> None:
-    """Show one subscription; of its credentials only what is no secret."""
+    """Show one subscription and what happened to it; of its credentials only what is no secret."""
     with open_database() as database:
         subscription = read_subscription(database, name, open_keyring())
     if as_json:
         print_json(subscription)
-    else:
-        print_table(("field", "value"), subscription.items())
+        return
+    shown = subscription | {"filters": show_filters(subscription["filters"])}
+    print_table(("field", "value"), ((field, value) for field, value in shown.items() if field not in APART))
+    for part in APART:
+        if subscription[part]:
+            print_table(list(subscription[part][0]), (row.values() for row in subscription[part]), title=part)
 
 
 @subscriptions.command("pause")
@@ -121,8 +150,28 @@ def pause_command(as_json: bool, name: str) -> None:
 @reporting
 @click.argument("name", metavar="NAME|ID")
 def resume_command(as_json: bool, name: str) -> None:
-    """Resume deliveries to a subscription, with whatever became due meanwhile."""
+    """Resume deliveries to a subscription, paused or tripped, with whatever became due meanwhile, in its order."""
     change_state(name, "active", as_json=as_json)
+
+
+@subscriptions.command("rotate-secret")
+@reporting
+@click.argument("name", metavar="NAME|ID")
+@click.option("--overlap", default="24h", show_default=True, metavar="TIME",
+              help="How long the present secret goes on signing beside the new one; 0 for not at all.")  # fmt: skip
+def rotate_secret_command(as_json: bool, name: str, overlap: str) -> None:
+    """Make a new signing secret and print it, this once. Until the overlap ends every delivery has both signatures."""
+    try:
+        seconds = parse_duration(overlap)
+    except ValueError as error:
+        raise Refused(f"--overlap: {error}") from error
+    with open_database(writable=True) as database:
+        rotated = rotate_signing_secret(database, open_keyring(), name, seconds, name_operator())
+    if as_json:
+        print_json(rotated)
+    else:
+        click.echo(f"new signing secret of {rotated['name']} (not shown again): {rotated['secret']}")
+        click.echo(f"former secrets that still sign: {rotated['former_secrets']}")
 
 
 @subscriptions.command("remove")
@@ -130,14 +179,14 @@ def resume_command(as_json: bool, name: str) -> None:
 @click.argument("name", metavar="NAME|ID")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove_command(as_json: bool, name: str, yes: bool) -> None:
-    """Remove a subscription, and with it every delivery that is still due to it."""
+    """Remove a subscription, and with it every delivery to it, also those that are still due."""
     keyring = open_keyring()
     with open_database(writable=True) as database:
         due = read_subscription(database, name, keyring)["due"]
         database.commit()
         if not yes:
             click.confirm(f"Remove {name}, with {due} deliveries still due to it?", abort=True, err=True)
-        removed = remove_subscription(database, name)
+        removed = remove_subscription(database, name, name_operator())
     if as_json:
         print_json(removed)
     else:
@@ -147,7 +196,7 @@ def remove_command(as_json: bool, name: str, yes: bool) -> None:
 def change_state(name: str, state: str, *, as_json: bool) -> None:
     """Set the state of a subscription and report it."""
     with open_database(writable=True) as database:
-        changed = set_state(database, name, state)
+        changed = set_state(database, name, state, name_operator())
     if as_json:
         print_json(changed)
     else:
@@ -159,29 +208,6 @@ def open_keyring() -> Keyring:
     return load_keyring(load_configuration().sealing)
 
 
-def read_credentials(basic: str | None, headers: Sequence[str]) -> Credentials:
-    """Make credentials of the options, with a new signing secret. Raises Refused, without quoting a secret."""
-    user, colon, password = read_option("--basic", basic or "").partition(":")
-    if basic and not (user and colon):
-        raise Refused("--basic: USER:PASSWORD is needed")
-    pairs = [read_option("--header", header).partition(":") for header in headers]
-    if any(not colon for _, colon, _ in pairs):
-        raise Refused("--header: NAME:VALUE is needed")
-    try:
-        return Credentials(
-            secret=generate_secret(),
-            basic=(user, password) if basic else None,
-            headers={name.strip(): value.strip() for name, _, value in pairs},
-        )
-    except ValueError as error:
-        raise Refused(str(error)) from error
-
-
-def read_option(option: str, value: str) -> str:
-    """Return the value of an option, from a file when it is ``@FILE``: arguments can be seen by every local user."""
-    if not value.startswith("@"):
-        return value
-    try:
-        return Path(value[1:]).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise Refused(f"{option}: {value[1:]} cannot be read ({type(error).__name__})") from error
+def show_filters(filters: dict[str, Any]) -> str:
+    """Return filters in one line."""
+    return msgspec.json.encode(filters).decode() if filters else ""

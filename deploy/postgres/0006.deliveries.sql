@@ -40,6 +40,7 @@ DROP INDEX outbox_due;
 CREATE INDEX outbox_due ON outbox (subscription_id, due_at, position) WHERE state = 'due';
 CREATE INDEX outbox_leased ON outbox (subscription_id) WHERE state = 'due' AND lease IS NOT NULL;
 CREATE INDEX outbox_given_up ON outbox (subscription_id, id) WHERE state = 'given_up';
+CREATE INDEX outbox_subscription ON outbox (subscription_id, id);
 -- Every item is updated twice in a short life: clear away what that leaves before an index scan has to pass it.
 ALTER TABLE outbox SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 5000,
                         autovacuum_vacuum_cost_delay = 0);

@@ -32,8 +32,8 @@ COMMANDS = [
 SUBCOMMANDS = {
     "alerts": ["list", "show"],
     "rejections": ["list", "show", "replay", "discard"],
-    "subscriptions": ["add", "list", "show", "pause", "resume", "remove"],
-    "deliveries": ["list", "retry"],
+    "subscriptions": ["add", "list", "show", "change", "pause", "resume", "rotate-secret", "remove"],
+    "deliveries": ["list", "show", "retry"],
     "keys": ["list", "rotate"],
 }
 STREAM = "alert-intake:journal"
@@ -312,7 +312,9 @@ def test_a_subscription_is_added_shown_paused_resumed_and_removed(
     assert (credentials.secret, credentials.basic) == (secret, ("user", "hidden:password"))
     assert (credentials.headers, row["events"]) == ({"X-API-Key": "hidden-key"}, ["alert.*"])
     shown = run("subscriptions", "show", "shop", "--json")
-    assert shown.json["credentials"] == {"basic_user": "user", "headers": ["X-API-Key"]}
+    assert shown.json["credentials"] == {
+        "basic_user": "user", "headers": ["X-API-Key"], "former_secrets": 0, "sealed_because": None,
+    }  # fmt: skip
     everything = shown.out + run("subscriptions", "list").out + run("subscriptions", "show", row["id"]).out
     assert "hidden" not in everything
     assert secret not in everything

@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from console.subscriptions import add_subscription
+from console.terms import Terms
 from deploy.embedded.settings import Secrets
 from schemas.envelope import Envelope, seal_envelope
 from schemas.journal import append_entry, connect_journal
@@ -52,7 +53,8 @@ def subscribe(workshop: Workshop, name: str = "downstream") -> None:
     """Add a subscription."""
     with connect_database(workshop.database_url, "test") as database:
         credentials = Credentials(secret=generate_secret(), headers={"X-API-Key": "hidden"})
-        add_subscription(database, workshop.keyring, name, "https://downstream.example/", ["*"], credentials)
+        terms = Terms(name=name, url="https://downstream.example/", events=("*",))
+        add_subscription(database, workshop.keyring, terms, credentials, "test", allow_http=False)
 
 
 def test_alert_is_shown_with_everything_that_became_of_it(console: Client, workshop: Workshop) -> None:
