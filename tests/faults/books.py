@@ -89,14 +89,24 @@ def deliveries_of(site: Site) -> dict[str, dict[str, Counter[str]]]:
 
 def audit(site: Site, *options: str) -> tuple[int, dict[str, Any]]:
     """Run `alert-intake audit` as an operator would; return its exit status and what it says."""
-    command = [sys.executable, "-m", "console.command", "audit", "--json", *options]
-    environment = {"PATH": "/usr/bin:/bin", "ALERT_INTAKE_CONFIG": str(site.stack.var / "config.toml")}
-    addresses = {name: site.run[name] for name in ("JOURNAL_URL", "BROKER_URL", "DATABASE_URL")}
-    answer = subprocess.run(
-        command, cwd=ROOT, env=environment | addresses, capture_output=True, text=True, check=False, timeout=60
-    )
+    answer = command(site, "audit", "--json", *options)
     assert answer.stdout, answer.stderr
     return answer.returncode, json.loads(answer.stdout)
+
+
+def command(site: Site, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run `alert-intake` on the stack, with nothing but its addresses in the environment."""
+    environment = {"PATH": "/usr/bin:/bin", "ALERT_INTAKE_CONFIG": str(site.stack.var / "config.toml")}
+    environment |= {name: site.run[name] for name in ("JOURNAL_URL", "BROKER_URL", "DATABASE_URL")}
+    return subprocess.run(
+        [sys.executable, "-m", "console.command", *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
 
 
 def door_log(site: Site) -> Path:
@@ -106,7 +116,7 @@ def door_log(site: Site) -> Path:
 
 COUNT_DUE = """
     SELECT count(*) FROM outbox o JOIN subscriptions s ON s.id = o.subscription_id
-    WHERE o.state = 'due' AND s.state = 'active'
+    WHERE o.state = 'due' AND s.state <> 'paused'
 """
 COUNT_RECEIPTS = """
     SELECT replace(request_id::text, '-', ''), count(*) FROM receipts WHERE request_id = ANY(%s::uuid[]) GROUP BY 1

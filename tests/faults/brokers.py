@@ -5,12 +5,11 @@ from uuid import uuid4
 
 from celery import Celery
 
-from tests.faults.site import Site
+from tests.faults.site import TASK_SECONDS, Site
 from tests.faults.trial import Fault
 
 QUEUES = {"drain": "workers.drain", "forward": "workers.forward"}
 CONSUMED_SECONDS = 5.0
-TASK_SECONDS = 5.0  # how long a drain or a forwarder works before it ends
 AWAY_SECONDS = 60.0
 
 

@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Iterator
 
-from tests.faults.site import GROUP, STREAM, Site, send_signal
+from tests.faults.site import DRAIN, GROUP, STREAM, TASK_SECONDS, Site, send_signal
 from tests.faults.trial import Fault
 
 FROZEN_SECONDS = 10.0
@@ -36,10 +36,14 @@ def stopped(pids: list[int]) -> Iterator[None]:
 
 
 def fill_journal(site: Site) -> None:
-    """Take its memory away while entries wait: what is in it must be drained all the same, else it stays full."""
+    """Take its memory away while entries wait: what is in it must be drained all the same, else it stays full.
+
+    The drains are stopped until their tasks are over, so that it is new ones that find a full journal.
+    """
     with site.journal() as journal:
-        with stopped(site.pids("-Q drain")):
-            site.seconds_until(lambda: journal.xlen(STREAM) > 0, 10, "entries wait")
+        with stopped(site.pids(DRAIN)):
+            time.sleep(TASK_SECONDS)
+            site.seconds_until(lambda: journal.xlen(STREAM) > 10, 10, "entries wait")
             enough = journal.config_get("maxmemory")["maxmemory"]
             journal.config_set("maxmemory", "1mb")
         try:

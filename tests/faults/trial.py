@@ -57,8 +57,13 @@ def follow_alert(site: Site, load: Load) -> float:
     with contextlib.closing(Sender(site.run)) as sender:
         seconds = site.seconds_until(lambda: load.push(sender, push), RECOVERY_SECONDS, "a push is acknowledged")
     return seconds + site.seconds_until(
-        lambda: site.query(DELIVERED, alert_id), RECOVERY_SECONDS, "an alert is stored and delivered"
+        lambda: is_delivered(site, alert_id), RECOVERY_SECONDS, "an alert is stored and delivered"
     )
+
+
+def is_delivered(site: Site, alert_id: str) -> bool:
+    """Tell whether an alert has been delivered to the stack's own receiver."""
+    return bool(site.query(DELIVERED, alert_id))
 
 
 def conclude(site: Site, trials: Sequence[Trial]) -> list[Row]:

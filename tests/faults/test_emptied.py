@@ -1,0 +1,69 @@
+"""The whole journal is deleted by somebody's hand: nothing can bring it back, but the books say what is missing."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.running import Account, Stack
+from tests.e2e.window import get
+from tests.faults.books import audit, check_ledger, deliveries_of, door_log
+from tests.faults.databases import failing
+from tests.faults.load import Load
+from tests.faults.report import Row
+from tests.faults.site import Site
+from tests.faults.trial import FLOW, follow_alert
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture
+def own_site(site: Site, faults_folder: Path) -> Iterator[Site]:
+    """Run a stack of the test's own, whose books may end out of balance. Its broker is a database of the suite's."""
+    account = Account(environment={"BROKER_URL": site.broker.url.replace("/0", "/2")})
+    own = Site(Stack(faults_folder / "emptied", faults_folder / "emptied.output", account), site.broker)
+    try:
+        own.stack.start("--no-samples")
+        yield own
+    finally:
+        if own.stack.process is not None and own.stack.process.poll() is None:
+            own.stack.stop()
+
+
+def test_emptied_journal_is_carried_on_from_and_its_losses_are_named(
+    own_site: Site, note: Callable[[Row], None]
+) -> None:
+    """Workers carry on within seconds; the audit counts what is missing and names it from the door's log."""
+    site = own_site
+    with Load(site.run) as load, site.journal() as journal:
+        load.wait_for_acknowledgements(FLOW)
+        with failing(site, "53100", "receipts"):  # entries pile up, and the drains see how many there are
+            time.sleep(6)
+            journal.flushall()
+        seconds = follow_alert(site, load)
+        load.wait_for_acknowledgements(FLOW)
+    site.seconds_until(lambda: get(site.run, "/v1/audit")["waiting"] == 0, 60, "nothing waits")
+    lost = check_lost(site, load)
+    assert lost
+    status, books = audit(site, "--acks", str(door_log(site)))
+    named = {one["request_id"] for one in books["unaccounted"] if "request_id" in one}
+    counted = sum(one["entries"] for one in books["unaccounted"] if "entries" in one)
+    assert (status, books["balanced"]) == (1, False)
+    assert named == lost
+    assert 0 < counted <= len(lost) + len(load.ledger.kept)
+    ledger = load.ledger
+    note(
+        Row("journal emptied by hand (all of it named)", 1, ledger.pushes, len(ledger.acknowledged), ledger.refused,
+            len(lost), 0, seconds)
+    )  # fmt: skip
+
+
+def check_lost(site: Site, load: Load) -> set[str]:
+    """Return the acknowledged requests that have no receipt; nothing may be doubled."""
+    verdict = check_ledger(site, load.ledger, deliveries_of(site))
+    assert verdict.doubled == []
+    found = {
+        line.removeprefix("receipt of request ") for line in verdict.lost if line.startswith("receipt of request ")
+    }
+    return found & load.ledger.acknowledged.keys()

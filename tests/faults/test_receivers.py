@@ -1,0 +1,65 @@
+"""A receiver that answers badly gets everything in the end, once by its webhook ids, and keeps nobody else waiting."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.e2e.bodies import dispute, fresh_id
+from tests.e2e.sender import Sender
+from tests.faults.books import audit, check_ledger, command, deliveries_of, settle
+from tests.faults.load import Load
+from tests.faults.receiver import Mood, Receiver, serve_receiver
+from tests.faults.report import Row
+from tests.faults.site import Site
+from tests.faults.trial import is_delivered
+
+pytestmark = pytest.mark.long
+
+BAD_SECONDS = 10.0
+PUSHES_A_SECOND = 4.0  # every bad delivery takes its ten seconds, and its place among them
+OTHERS_SECONDS = 5.0
+NAME = "moody"
+
+
+@pytest.fixture(scope="module")
+def moody(site: Site) -> Iterator[Receiver]:
+    """Subscribe a receiver of the test's own to every alert of the stack."""
+    with serve_receiver() as (receiver, address):
+        added = command(site, "subscriptions", "add", NAME, address, "--timeout", "3", "--event", "alert.*")
+        assert added.returncode == 0, added.stderr
+        try:
+            yield receiver
+        finally:
+            command(site, "subscriptions", "remove", NAME, "--yes")
+
+
+@pytest.mark.parametrize("mood", ["refusing", "hanging", "closing", "trickling"])
+def test_bad_receiver_gets_everything_once(
+    site: Site, note: Callable[[Row], None], times: int, moody: Receiver, mood: Mood
+) -> None:
+    """While it is bad the other receiver gets its alerts at once; when it is well again it gets all of them."""
+    seconds = []
+    with Load(site.run, pushes_a_second=PUSHES_A_SECOND) as load, contextlib.closing(Sender(site.run)) as sender:
+        for _ in range(times):
+            with moody.in_mood(mood):
+                ending = time.monotonic() + BAD_SECONDS
+                while time.monotonic() < ending:
+                    sender.push(dispute(alert_id := fresh_id()))
+                    seconds.append(
+                        site.seconds_until(
+                            lambda alert_id=alert_id: is_delivered(site, alert_id),
+                            OTHERS_SECONDS,
+                            "the other receiver gets its alert",
+                        )
+                    )
+                    time.sleep(0.5)
+    settle(site)
+    local, own = (check_ledger(site, load.ledger, found) for found in (deliveries_of(site), moody.received))
+    assert (local.lost, local.doubled, own.lost, own.doubled) == ([], [], [], [])
+    status, books = audit(site)
+    assert (status, books["balanced"]) == (0, True)
+    ledger = load.ledger
+    counts = ledger.pushes, len(ledger.acknowledged), ledger.refused
+    note(Row(f"receiver {mood} for 10 s", times, *counts, 0, 0, max(seconds)))
