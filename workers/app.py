@@ -3,6 +3,8 @@
 Start pools by kind of work: `celery -A workers.app worker -Q drain` (prefork) and `-Q forward -P threads`.
 """
 
+import os
+
 from celery import Celery, signals
 from kombu import Exchange, Queue
 
@@ -15,6 +17,8 @@ signals.setup_logging.connect(configure_logs)  # and so Celery sets up none of i
 signals.worker_shutting_down.connect(stop_tasks)
 
 broker_url, sentinels = describe_broker(require_redis("BROKER_URL"))
+# The celery command copies BROKER_URL there, where it would take the place of the address as kombu spells it.
+os.environ.pop("CELERY_BROKER_URL", None)
 app = Celery("alert-intake", broker=broker_url, include=["workers.tasks"], amqp="workers.broker:EagerAMQP")
 app.conf.update(
     task_queues=[Queue(name, Exchange(name), routing_key=name) for name in ("drain", "forward")],
