@@ -1,0 +1,1 @@
+"""Failovers by Sentinel under load, of the journal and of the broker."""
