@@ -1,10 +1,12 @@
 """Faults of PostgreSQL: the door goes on acknowledging, and what it acknowledged waits in the journal."""
 
 import contextlib
-import resource
+import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 
@@ -14,6 +16,7 @@ from tests.e2e.sender import Sender
 from tests.faults.journals import stopped
 from tests.faults.site import Site, send_signal
 from tests.faults.trial import Fault
+from tests.programs import require_program
 
 AWAY_SECONDS = 30.0
 FROZEN_SECONDS = 10.0
@@ -74,17 +77,34 @@ def fill_disk(site: Site) -> None:
     Linux's limit on the size of files. PostgreSQL may well panic of it, recover, and be started again.
     """
     postmaster = site.engine("DATABASE_URL")
-    limit_files([postmaster, *descendants(postmaster)], 1 << 20)
+    limit_files([postmaster, *descendants(postmaster)], str(1 << 20))
+    assert file_limit(postmaster) == str(1 << 20)
     time.sleep(FULL_SECONDS)
-    with contextlib.suppress(ProcessLookupError):
-        limit_files([postmaster, *descendants(postmaster)], resource.RLIM_INFINITY)
+    limit_files([postmaster, *descendants(postmaster)], "unlimited")
 
 
-def limit_files(pids: list[int], size: int) -> None:
-    """Limit the size of the files that processes write, in bytes."""
+def file_limit(pid: int) -> str:
+    """Return how large a file the process may write."""
+    limits = Path(f"/proc/{pid}/limits").read_text().splitlines()
+    return next(line for line in limits if line.startswith("Max file size")).split()[3]
+
+
+def limit_files(pids: list[int], size: str) -> None:
+    """Limit the size of the files that processes write, in bytes. Done as their own user, who needs no rights to it."""
+    program = require_program("prlimit", "util-linux")
     for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            owner = Path(f"/proc/{pid}").stat()
+            root = os.geteuid() == 0
+            subprocess.run(
+                [program, f"--fsize={size}:unlimited", f"--pid={pid}"],
+                user=owner.st_uid if root else None,
+                group=owner.st_gid if root else None,
+                extra_groups=[] if root else None,
+                check=False,
+                capture_output=True,
+                cwd="/",
+            )
 
 
 def fail_statements(site: Site) -> None:

@@ -1,9 +1,9 @@
 """Entries that break whoever works on them, in the middle of a batch of 500 good ones: only they are rejected."""
 
 import contextlib
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 from tests.e2e.bodies import dispute, fresh_id
 from tests.e2e.sender import Sender
@@ -19,19 +19,49 @@ REJECTED_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Poison:
-    """What is wrong with an alert, and the reason by which it must be rejected."""
+    """What an alert is poisoned with, and the reason by which it must be rejected.
+
+    `refusal` is what makes PostgreSQL refuse it, and `end` what removes that: an operator's own constraint or index.
+    """
 
     name: str
     reason: str
-    fields: dict[str, Any]
+    issuer: str
+    refusal: str = ""
+    end: str = ""
+
+    @contextlib.contextmanager
+    def at_work(self, site: Site) -> Iterator[None]:
+        """Let it be poisonous for the time of the block."""
+        with site.database() as database:
+            if self.refusal:
+                database.execute(self.refusal.encode())
+            try:
+                yield
+            finally:
+                if self.end:
+                    database.execute(self.end.encode())
 
 
 # PostgreSQL compresses what it indexes: characters without a pattern, four bytes each, so that it cannot.
 UNINDEXABLE = "".join(chr(0x10000 + number * 7919 % 0xFFFF0) for number in range(1000))
 
 POISONS = [
-    Poison("an entry that kills its process, in 500", "poisoned", {"issuer": MARKER}),
-    Poison("a row that PostgreSQL refuses, in 500", "unstorable", {"merchantId": UNINDEXABLE}),
+    Poison("an entry that kills its process, in 500", "poisoned", MARKER),
+    Poison(
+        "a row against a constraint, in 500",
+        "unstorable",
+        "REFUSED",
+        "ALTER TABLE alerts ADD CONSTRAINT fault CHECK (issuer <> 'REFUSED') NOT VALID",
+        "ALTER TABLE alerts DROP CONSTRAINT fault",
+    ),
+    Poison(
+        "a row too large for an index, in 500",
+        "unstorable",
+        UNINDEXABLE,
+        "CREATE INDEX fault ON alerts (issuer)",
+        "DROP INDEX fault",
+    ),
 ]
 
 
@@ -49,7 +79,7 @@ def push_poisoned(site: Site, poison: Poison) -> tuple[Ledger, str]:
 
     with stopped(site.pids(DRAIN)), ThreadPoolExecutor(SENDERS) as threads:
         list(threads.map(push_part, [pushes[: GOOD // 2][start::SENDERS] for start in range(SENDERS)]))
-        push_part([Push(dispute(alert_id, **poison.fields), ())])
+        push_part([Push(dispute(alert_id, issuer=poison.issuer), ())])
         list(threads.map(push_part, [pushes[GOOD // 2 :][start::SENDERS] for start in range(SENDERS)]))
     return load.ledger, alert_id
 

@@ -18,11 +18,12 @@ def test_only_the_culprit_is_rejected(site: Site, note: Callable[[Row], None], t
     """Of 500 good alerts and a poisoned one in their midst, 500 are stored and forwarded and one is a rejection."""
     seconds = []
     for _ in range(times):
-        ledger, alert_id = push_poisoned(site, poison)
-        began = time.monotonic()
-        assert (len(ledger.acknowledged), ledger.refused) == (GOOD + 1, 0)
-        site.seconds_until(lambda ledger=ledger: rejected(site, ledger), REJECTED_SECONDS, "it is rejected")
-        settle(site)
+        with poison.at_work(site):
+            ledger, alert_id = push_poisoned(site, poison)
+            began = time.monotonic()
+            assert (len(ledger.acknowledged), ledger.refused) == (GOOD + 1, 0)
+            site.seconds_until(lambda ledger=ledger: rejected(site, ledger), REJECTED_SECONDS, "it is rejected")
+            settle(site)
         seconds.append(time.monotonic() - began)
         verdict = check_ledger(site, ledger, deliveries_of(site))
         assert (verdict.lost, verdict.doubled) == ([], [])
