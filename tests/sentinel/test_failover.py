@@ -27,7 +27,7 @@ FLOW = 60  # acknowledgements before each accident
 
 @pytest.mark.parametrize("accident", ACCIDENTS, ids=lambda accident: accident.name)
 def test_failover_under_load(place: Place, accident: Accident, note: Callable[[Row], None]) -> None:
-    """With a replica demanded nothing acknowledged is lost, without one no more than the replica lacked; nothing twice.
+    """With a replica demanded nothing acknowledged is lost, without one what the replica lacked; nothing is doubled.
 
     Whatever is lost is named by `audit --acks` from the door's log.
     """

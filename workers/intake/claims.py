@@ -17,8 +17,8 @@ ALERT_COLUMNS = (*ROW_ATTRIBUTES, *COLUMNS, "details")
 def admit_entries(database: Database, incarnation: str, reports: Sequence[Report]) -> list[Report]:
     """Insert the receipts of a batch; return the reports of those entries that had none yet.
 
-    Raises EntryIdRecurred when a receipt with an entry's id is that of another push: to take it for this one's would
-    lose an alert. So it can be after a failover to a server whose clock is behind.
+    Raises EntryIdRecurred when the receipt with an entry's id is that of another push: to take it for this one's would
+    lose an alert. So it is after a failover in which for a moment two primaries gave ids, or one with a slow clock.
     """
     rows = [entry_row(report.entry, incarnation) | origin_row(report) for report in reports]
     inserted = insert_rows(
@@ -31,9 +31,17 @@ def admit_entries(database: Database, incarnation: str, reports: Sequence[Report
         ),
     )
     admitted = {(row["entered_at"], row["sequence"]) for row in inserted.fetchall()}
-    if len(admitted) < len(rows) and database.execute(FIND_RECURRING, [to_json(rows)]).fetchone():
-        raise EntryIdRecurred("a receipt with the id of an entry is that of another push")
-    return [report for report in reports if (min(report.entry.entered_at, LATEST), report.entry.sequence) in admitted]
+    if len(admitted) < len(rows):
+        found = {(row["entered_at"], row["sequence"]) for row in database.execute(FIND_RECURRING, [to_json(rows)])}
+        recurring = [report.entry for report in reports if receipt_key(report) in found]
+        if recurring:
+            raise EntryIdRecurred(recurring)
+    return [report for report in reports if receipt_key(report) in admitted]
+
+
+def receipt_key(report: Report) -> tuple[int, int]:
+    """Return an entry's id as the statements here return it."""
+    return min(report.entry.entered_at, LATEST), report.entry.sequence
 
 
 def claim_identities(
@@ -72,8 +80,9 @@ def claim_identities(
 
 
 FIND_RECURRING = """
-    SELECT 1 AS found FROM json_populate_recordset(NULL::receipts, %s::json) w
-    JOIN receipts r USING (entered_at, sequence, incarnation) WHERE r.request_id <> w.request_id LIMIT 1
+    SELECT (extract(epoch FROM entered_at) * 1000)::bigint AS entered_at, sequence
+    FROM json_populate_recordset(NULL::receipts, %s::json) w
+    JOIN receipts r USING (entered_at, sequence, incarnation) WHERE r.request_id <> w.request_id
 """
 SELECT_ALERTS = sql.SQL("SELECT {names} FROM alerts WHERE id = ANY(%s)").format(
     names=sql.SQL(", ").join(map(sql.Identifier, ALERT_COLUMNS))

@@ -1,11 +1,10 @@
 """The life of a journal: a random id kept beside the stream, and the account that Postgres keeps of it.
 
-Entry ids may recur when a journal comes back empty or its clock jumps, so receipts name the incarnation too. A new one
-begins when the id is gone (the Redis was emptied) or when an entry id turns out to be another entry's. A journal that
-merely forgot its latest entries (a failover, a backup) keeps its incarnation, so that what comes again is known again.
+Entry ids may recur when a journal comes back empty, so receipts name the incarnation too. A new one begins when the id
+is gone: the Redis was emptied. A journal that merely forgot its latest entries (a failover, a backup) keeps it, so that
+what comes again is known again.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 from uuid import uuid4
@@ -16,6 +15,7 @@ import structlog
 from schemas.journal import GROUP
 from workers.connections import Database
 from workers.intake.losses import book_losses
+from workers.intake.outcomes import Entry
 
 log = structlog.get_logger()
 
@@ -25,7 +25,11 @@ class JournalReplaced(Exception):
 
 
 class EntryIdRecurred(JournalReplaced):
-    """An entry has the id of another one, which has its receipt already. Begin a new incarnation."""
+    """Entries have the ids of others, which have their receipts already: let them be entered anew."""
+
+    def __init__(self, entries: list[Entry]) -> None:
+        super().__init__("ids of entries are those of other pushes")
+        self.entries = entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +80,6 @@ def make_missing(client: redis.Redis, stream: str, key: str) -> None:
                 raise
     if not client.exists(key):
         client.set(key, str(uuid4()), nx=True)
-
-
-def begin_incarnation(client: redis.Redis, stream: str, expected: str) -> None:
-    """Begin a new incarnation in place of the expected one."""
-    log.error("journal_entry_ids_recur", stream=stream, incarnation=expected)
-    key = incarnation_key(stream)
-    client.transaction(renew_incarnation(key, expected), key)
-
-
-def renew_incarnation(key: str, expected: str) -> Callable[[Any], None]:
-    """Return a Redis transaction that begins a new incarnation, unless another drain already has."""
-
-    def renew(pipeline: Any) -> None:  # noqa: ANN401 - redis-py's pipeline is typed for sync and async alike
-        current = pipeline.get(key)
-        pipeline.multi()
-        if current is None or current.decode() == expected:
-            pipeline.set(key, str(uuid4()))
-
-    return renew
 
 
 def note_added(client: redis.Redis, database: Database, stream: str, life: Life) -> None:

@@ -14,6 +14,7 @@ from psycopg import errors
 from schemas.keyring import UnknownKey
 from workers.connections import Database, connect_database, connect_stream
 from workers.deadline import Deadline
+from workers.enrich.hold import hold_events, mark_pending
 from workers.enrich.local import enrich_alert
 from workers.enrich.rules import Rules, load_rules
 from workers.intake import announce, claims, dedupe, link, store
@@ -22,10 +23,10 @@ from workers.intake.incarnation import (
     EntryIdRecurred,
     JournalReplaced,
     Life,
-    begin_incarnation,
     note_added,
     open_journal,
 )
+from workers.intake.losses import enter_anew
 from workers.intake.outcomes import Decisions, Entry, Rejection, Report
 from workers.intake.validate import validate_entry
 from workers.settings import Workshop
@@ -59,8 +60,6 @@ def drain(workshop: Workshop, consumer_name: str, seconds: float) -> Drained:
                 life = open_journal(client, database, stream)
                 consumer = Consumer(client, stream, life.incarnation, consumer_name, workshop.configuration.drain)
                 drain_journal(workshop, rules, consumer, life, database, deadline, drained)
-            except EntryIdRecurred:
-                begin_incarnation(client, stream, life.incarnation)
             except JournalReplaced as error:
                 log.warning("journal_replaced", why=str(error))
     return drained
@@ -85,8 +84,12 @@ def drain_journal(
         if entries:
             try:
                 carry_batch(workshop, rules, consumer, database, entries, drained)
-            except (psycopg.Error, EntryIdRecurred):
+            except psycopg.Error:
                 consumer.put_back(entries)
+                raise
+            except EntryIdRecurred as recurred:
+                consumer.put_back(entries)
+                enter_anew(consumer.client, database, consumer.stream, life.incarnation, recurred.entries)
                 raise
 
 
@@ -137,8 +140,10 @@ def commit_batch(
         for alert in decisions.every_alert():
             enrich_alert(alert, rules)
         link.link_alerts(database, decisions)
+        mark_pending(decisions, rules)
         store.save_batch(database, consumer.incarnation, consumer.name, admitted, decisions, workshop.keyring)
         announce.announce_events(database, decisions.events)
+        hold_events(database, decisions, rules)
     return decisions
 
 
