@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct, field
 
+from schemas.enrichers import Lookup, Plugin, RemoteEnrichment
 from schemas.secret import ConfigurationError, Secret
 from schemas.sources import Source
 
@@ -71,9 +72,24 @@ class Drain(Section, frozen=True):
 
 
 class Enrichment(Section, frozen=True):
-    """Local enrichment. `merchants`: a CSV table mapping descriptor, MID or member id to a merchant."""
+    """What is added to alerts. `merchants`: a CSV table mapping descriptor, MID or member id to a merchant."""
 
     merchants: str | None = None
+    plugins: tuple[Plugin, ...] = ()
+    lookups: tuple[Lookup, ...] = ()
+    remote: RemoteEnrichment = field(default_factory=RemoteEnrichment)
+
+    def __post_init__(self) -> None:
+        """Refuse two enrichers that would write under one name."""
+        names = [plugin.name for plugin in self.plugins] + [lookup.name for lookup in self.lookups]
+        doubled = sorted({name for name in names if names.count(name) > 1})
+        if doubled:
+            raise ValueError(f"two enrichers share the name {doubled[0]}")
+
+    @property
+    def remote_names(self) -> tuple[str, ...]:
+        """The names of the enrichers that ask a server, in the order in which they are asked."""
+        return tuple(lookup.name for lookup in self.lookups) + tuple(one.name for one in self.plugins if one.remote)
 
 
 class Forwarding(Section, frozen=True):
@@ -91,7 +107,7 @@ class Forwarding(Section, frozen=True):
     timeout: float = 10.0
     lease: float = 60.0
     concurrency: int = 32
-    subscription_concurrency: int = 8
+    subscription_concurrency: int = 16
     jitter: float = 0.2
     schedule: tuple[float, ...] = (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 43200, 64800, 86400)
     allow_http: bool = False

@@ -140,8 +140,15 @@ def type_of(alert: Alert) -> str:
 
 
 def enrichment_of(alert: Alert) -> dict[str, Any]:
-    """Return what the documented payload has no place for. What enrichers added stands under its own names."""
-    return alert.enrichment | {
+    """Return what the documented payload has no place for. What enrichers added stands under its own names.
+
+    What is still `pending` when an alert goes out has failed: it was waited for as long as it may be.
+    """
+    added = dict(alert.enrichment)
+    pending = added.pop("pending", ())
+    if pending:
+        added["failed"] = [*added.get("failed", ()), *pending]
+    return added | {
         "kind": alert.kind,
         "source": alert.source,
         "revision": alert.revision,

@@ -1,6 +1,7 @@
-"""The Celery application: three kinds of task, each only a tick that says "look". Nothing of an alert travels in them.
+"""The Celery application: four kinds of task, each only a tick that says "look". Nothing of an alert travels in them.
 
-Start pools by kind of work: `celery -A workers.app worker -Q drain` (prefork) and `-Q forward -P threads`.
+Start pools by kind of work: `celery -A workers.app worker -Q drain` (prefork), `-Q forward -P threads`, and, where
+remote enrichers are configured, `-Q enrich -P threads`.
 """
 
 import os
@@ -21,9 +22,9 @@ broker_url, sentinels = describe_broker(require_redis("BROKER_URL"))
 os.environ.pop("CELERY_BROKER_URL", None)
 app = Celery("alert-intake", broker=broker_url, include=["workers.tasks"], amqp="workers.broker:EagerAMQP")
 app.conf.update(
-    task_queues=[Queue(name, Exchange(name), routing_key=name) for name in ("drain", "forward")],
+    task_queues=[Queue(name, Exchange(name), routing_key=name) for name in ("drain", "forward", "enrich")],
     task_default_queue="forward",
-    task_routes={"workers.drain": {"queue": "drain"}},
+    task_routes={"workers.drain": {"queue": "drain"}, "workers.enrich": {"queue": "enrich"}},
     beat_schedule=SCHEDULE,
     beat_scheduler="workers.metronome:GuardedScheduler",
     beat_max_loop_interval=1,

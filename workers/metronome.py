@@ -20,10 +20,11 @@ MAINTAIN_SECONDS = 3600.0
 SCHEDULE: dict[str, dict[str, Any]] = {
     "drain": {"task": "workers.drain", "schedule": TICK_SECONDS, "options": {"queue": "drain"}},
     "forward": {"task": "workers.forward", "schedule": TICK_SECONDS, "options": {"queue": "forward"}},
+    "enrich": {"task": "workers.enrich", "schedule": TICK_SECONDS, "options": {"queue": "enrich"}},
     "maintain": {"task": "workers.maintain", "schedule": MAINTAIN_SECONDS, "options": {"queue": "forward"}},
 }
 # How many tasks may wait in a queue before another is not sent. Maintenance is rare: it may queue behind a tick.
-MOST_WAITING = {"workers.drain": 1, "workers.forward": 1, "workers.maintain": 10}
+MOST_WAITING = {"workers.drain": 1, "workers.forward": 1, "workers.enrich": 1, "workers.maintain": 10}
 
 
 def waiting_ticks(app: Celery, queue: str) -> int:

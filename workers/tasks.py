@@ -8,13 +8,18 @@ from billiard import current_process
 
 from workers.app import app
 from workers.delivery.forward import Forwarder
+from workers.enrich.asking import Remote
+from workers.enrich.remote import open_remotes
+from workers.enrich.station import Station
 from workers.intake.pipeline import drain
 from workers.retention import maintain
 from workers.settings import Workshop, load_workshop
 
 FORWARD_SECONDS = 5.0
+ENRICH_SECONDS = 5.0
 # Those that no tick has in hand, the one that has waited longest first: what they have in flight is recorded soon.
 FORWARDERS: SimpleQueue[Forwarder] = SimpleQueue()
+STATIONS: SimpleQueue[Station] = SimpleQueue()
 
 
 @cache
@@ -42,6 +47,27 @@ def forward_tick() -> None:
         forwarder.run(FORWARD_SECONDS)
     finally:
         FORWARDERS.put(forwarder)
+
+
+@cache
+def remotes() -> list[Remote]:
+    """Open the remote enrichers once per process: all its ticks share their caches and circuits."""
+    return open_remotes(workshop().configuration)
+
+
+@app.task(name="workers.enrich")
+def enrich_tick() -> None:
+    """Ask the remote enrichers for a few seconds; without any there is nothing to do."""
+    if not workshop().configuration.enrichment.remote_names:
+        return
+    try:
+        station = STATIONS.get_nowait()
+    except Empty:
+        station = Station(workshop(), remotes())
+    try:
+        station.run(ENRICH_SECONDS)
+    finally:
+        STATIONS.put(station)
 
 
 @app.task(name="workers.maintain")

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from schemas.configuration import Configuration, Section, load_configuration
+from schemas.enrichers import Lookup, Plugin, RemoteEnrichment
 from schemas.sources import Acknowledgement, Basic, Header, Source
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
@@ -21,7 +22,17 @@ def test_example_is_a_valid_configuration(example: Path) -> None:
 
 @pytest.mark.parametrize(
     "struct",
-    [Configuration, Source, Acknowledgement, Basic, Header, *Section.__subclasses__()],
+    [
+        Configuration,
+        Source,
+        Acknowledgement,
+        Basic,
+        Header,
+        Plugin,
+        Lookup,
+        RemoteEnrichment,
+        *Section.__subclasses__(),
+    ],
     ids=lambda s: s.__name__,
 )
 def test_full_example_names_every_setting(struct: type[msgspec.Struct]) -> None:

@@ -1,1 +1,1 @@
-"""Local enrichment: what can be added to an alert without asking anybody."""
+"""What is added to an alert: at once and without asking anybody, or by asking others before it is forwarded."""
