@@ -10,13 +10,14 @@ PYTHON ?= $(firstword $(foreach candidate,python3 python3.14 python3.13 python3.
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help run test check bench faults lock format clean
+.PHONY: help run test check bench faults sentinel lock format clean
 help:
 	@echo "make run     the whole pipeline on this machine, until Ctrl-C"
 	@echo "make test    the tests, on real servers that they start themselves"
 	@echo "make check   formatting, lint, types, import rules, deploy files"
 	@echo "make bench   the benchmarks, as ratios measured in one run"
 	@echo "make faults  every fault under load, TIMES=3 each, and what was lost"
+	@echo "make sentinel  failovers by Sentinel under load, TIMES=3 each, and what was lost"
 	@echo "make lock    resolve the newest versions and lock them with hashes"
 	@echo "make format  rewrite the sources in the one format"
 
@@ -48,6 +49,9 @@ bench: $(READY)
 TIMES ?= 3
 faults: $(READY)
 	@TIMES=$(TIMES) FAULTS_TABLE=var/faults.md exec $(BIN)/python -m pytest -m long tests/faults
+
+sentinel: $(READY)
+	@TIMES=$(TIMES) SENTINEL_TABLE=var/sentinel.md exec $(BIN)/python -m pytest tests/sentinel
 
 format: $(READY)
 	$(BIN)/ruff format .
