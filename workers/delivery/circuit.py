@@ -10,10 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
-from schemas.configuration import Forwarding
-from workers.connections import Database
 from workers.delivery.policy import Answer, Verdict
 
 
@@ -21,7 +17,6 @@ from workers.delivery.policy import Answer, Verdict
 class Turn:
     """A subscription's state has changed: `what` is "tripped", "resumed" or "paused"."""
 
-    subscription_id: str
     subscription: str
     what: str
     why: str
@@ -46,49 +41,22 @@ class Run:
         self.why = f"status {answer.status}" if answer.status is not None else answer.error or "no answer"
 
 
-def count_failures(
-    database: Database, finished: Iterable[tuple[str, Verdict, Answer]], settings: Forwarding
-) -> list[Turn]:
-    """Count finished attempts (subscription id, verdict, answer), and trip, resume or pause what they are about."""
+def count_runs(finished: Iterable[tuple[str, Verdict, Answer]]) -> list[dict[str, Any]]:
+    """Return how finished attempts (subscription id, verdict, answer) went, as rows for COUNT_FAILURES."""
     runs: dict[str, Run] = {}
     for subscription_id, verdict, answer in finished:
         runs.setdefault(subscription_id, Run()).add(verdict, answer)
-    rows = [
+    return [
         {"id": name, "succeeded": run.succeeded, "failures": run.failures, "gone": run.gone, "why": run.why}
         for name, run in runs.items()
     ]
-    turned = database.execute(
-        COUNT_FAILURES,
-        {
-            "runs": orjson.dumps(rows).decode(),
-            "trip_failures": settings.trip_failures,
-            "trip_seconds": settings.trip_seconds,
-            "probe_interval": settings.probe_interval,
-        },
-    ).fetchall()
-    turns = [read_turn(row) for row in turned if row["state"] != row["before"]]
-    for turn in turns:
-        database.execute(NOTE_TURN, [turn.subscription_id, turn.subscription, turn.what, turn.why])
-        if turn.what == "resumed":
-            database.execute(BRING_FORWARD, [turn.subscription_id])
-    return turns
 
 
-def read_turn(row: dict[str, Any]) -> Turn:
-    """Say what a change of state means."""
-    match row["state"]:
-        case "active":
-            what, why = "resumed", "a delivery succeeded"
-        case "tripped":
-            what, why = "tripped", f"{row['failures']} failures in a row, the last: {row['why']}"
-        case _:
-            what, why = "paused", "the receiver answered 410: gone"
-    return Turn(row["id"], row["name"], what, why)
-
-
+# Counts runs (%(runs)s), turns subscriptions, and returns those that turned. To be one part of a WITH.
 # Nothing is written for a subscription that succeeds and did not fail before.
+# Brought forward is what an attempt postponed: an item never tried and not due yet waits for something else.
 COUNT_FAILURES = """
-    WITH run AS MATERIALIZED (
+    run AS MATERIALIZED (
         SELECT * FROM json_to_recordset(%(runs)s::json)
             AS r(id uuid, succeeded boolean, failures integer, gone boolean, why text)
     ), held AS MATERIALIZED (
@@ -102,23 +70,29 @@ COUNT_FAILURES = """
                CASE WHEN NOT r.succeeded THEN coalesce(h.failing_since, now())
                     WHEN r.failures > 0 THEN now() END AS failing_since
         FROM held h JOIN run r ON r.id = h.id
+    ), decided AS (
+        UPDATE subscriptions s
+        SET failures = c.failures, failing_since = c.failing_since,
+            probe_at = CASE WHEN c.before = 'active' THEN now() + make_interval(secs => %(probe_interval)s)
+                            ELSE s.probe_at END,
+            state = CASE WHEN c.gone AND c.before <> 'paused' THEN 'paused'
+                         WHEN c.before = 'tripped' AND c.succeeded THEN 'active'
+                         WHEN c.before = 'active' AND c.failures >= %(trip_failures)s
+                              AND c.failing_since <= now() - make_interval(secs => %(trip_seconds)s) THEN 'tripped'
+                         ELSE c.before END
+        FROM counted c WHERE s.id = c.id
+        RETURNING s.id, s.name, s.state, s.failures, c.before, c.why
+    ), turned AS (
+        SELECT id, name, CASE state WHEN 'active' THEN 'resumed' ELSE state END AS what,
+               CASE state WHEN 'active' THEN 'a delivery succeeded'
+                          WHEN 'paused' THEN 'the receiver answered 410: gone'
+                          ELSE failures || ' failures in a row, the last: ' || why END AS why
+        FROM decided WHERE state <> before
+    ), noted AS (
+        INSERT INTO subscription_log (subscription_id, subscription, what, why) SELECT id, name, what, why FROM turned
+    ), brought_forward AS (
+        UPDATE outbox SET due_at = created_at
+        WHERE subscription_id IN (SELECT id FROM turned WHERE what = 'resumed')
+          AND state = 'due' AND lease IS NULL AND attempts > 0 AND due_at > now()
     )
-    UPDATE subscriptions s
-    SET failures = c.failures, failing_since = c.failing_since,
-        probe_at = CASE WHEN c.before = 'active' THEN now() + make_interval(secs => %(probe_interval)s)
-                        ELSE s.probe_at END,
-        state = CASE WHEN c.gone AND c.before <> 'paused' THEN 'paused'
-                     WHEN c.before = 'tripped' AND c.succeeded THEN 'active'
-                     WHEN c.before = 'active' AND c.failures >= %(trip_failures)s
-                          AND c.failing_since <= now() - make_interval(secs => %(trip_seconds)s) THEN 'tripped'
-                     ELSE c.before END
-    FROM counted c WHERE s.id = c.id
-    RETURNING s.id::text, s.name, s.state, s.failures, c.before, c.why
-"""
-NOTE_TURN = "INSERT INTO subscription_log (subscription_id, subscription, what, why) VALUES (%s, %s, %s, %s)"
-
-# What an attempt postponed. An item that was never tried and is not due yet waits for something else.
-BRING_FORWARD = """
-    UPDATE outbox SET due_at = created_at
-    WHERE subscription_id = %s AND state = 'due' AND lease IS NULL AND attempts > 0 AND due_at > now()
 """

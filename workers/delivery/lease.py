@@ -17,7 +17,7 @@ import orjson
 from schemas.alert import iso_time
 from schemas.configuration import Forwarding
 from workers.connections import Database
-from workers.delivery.circuit import Turn, count_failures
+from workers.delivery.circuit import COUNT_FAILURES, Turn, count_runs
 from workers.delivery.policy import Answer, Outcome
 
 Row = dict[str, Any]
@@ -79,20 +79,22 @@ def lease_due(database: Database, free: int, settings: Forwarding) -> list[Item]
 
 
 def record_attempts(database: Database, attempts: Sequence[Attempt], settings: Forwarding) -> list[Turn]:
-    """Write finished attempts and what follows from them, in one transaction. Return what became of subscriptions.
+    """Write finished attempts and what follows from them, in one statement. Return what became of subscriptions.
 
     Done is done, whoever holds the lease by now; everything else counts only for who still holds it.
     """
-    rows = orjson.dumps([attempt_row(attempt) for attempt in attempts]).decode()
-    with database.transaction():
-        turns = count_failures(
-            database,
-            [(attempt.item.subscription_id, attempt.outcome.verdict, attempt.answer) for attempt in attempts],
-            settings,
-        )
-        database.execute(RECORD_ATTEMPTS, [rows])
-        database.execute(RECORD_OUTCOMES, [rows])
-    return turns
+    runs = count_runs((attempt.item.subscription_id, attempt.outcome.verdict, attempt.answer) for attempt in attempts)
+    turned = database.execute(
+        RECORD_ATTEMPTS,
+        {
+            "attempts": orjson.dumps([attempt_row(attempt) for attempt in attempts]).decode(),
+            "runs": orjson.dumps(runs).decode(),
+            "trip_failures": settings.trip_failures,
+            "trip_seconds": settings.trip_seconds,
+            "probe_interval": settings.probe_interval,
+        },
+    )
+    return [Turn(**row) for row in turned]
 
 
 def attempt_row(attempt: Attempt) -> Row:
@@ -134,20 +136,24 @@ LEASE_DUE = """
 """
 
 # 'due' keeps the schedule in the server's clock: its own now() plus the wait.
-RECORD_OUTCOMES = """
-    UPDATE outbox o
-    SET state = r.state, lease = NULL, spared = o.spared + r.spared,
-        due_at = CASE WHEN r.state = 'due' THEN now() + make_interval(secs => r.wait) ELSE o.due_at END,
-        ended_at = CASE WHEN r.state = 'due' THEN NULL ELSE now() END
-    FROM json_to_recordset(%s::json)
-        AS r(outbox_id uuid, lease uuid, state text, wait double precision, spared integer)
-    WHERE o.id = r.outbox_id AND o.state = 'due' AND (o.lease = r.lease OR r.state = 'delivered')
-"""
-
-RECORD_ATTEMPTS = """
-    INSERT INTO attempts
-        (attempted_at, outbox_id, subscription_id, alert_id, number, status, milliseconds, error, answer, next_at)
-    SELECT attempted_at, outbox_id, subscription_id, alert_id, number, status, milliseconds, error, answer, next_at
-    FROM json_populate_recordset(NULL::attempts, %s::json)
-    ON CONFLICT DO NOTHING
-"""
+RECORD_ATTEMPTS = f"""
+    WITH attempted AS MATERIALIZED (
+        SELECT * FROM json_to_recordset(%(attempts)s::json) AS r(
+            attempted_at timestamptz, outbox_id uuid, subscription_id uuid, alert_id uuid, number integer,
+            status integer, milliseconds double precision, error text, answer text, next_at timestamptz,
+            lease uuid, state text, wait double precision, spared integer)
+    ), recorded AS (
+        INSERT INTO attempts
+            (attempted_at, outbox_id, subscription_id, alert_id, number, status, milliseconds, error, answer, next_at)
+        SELECT attempted_at, outbox_id, subscription_id, alert_id, number, status, milliseconds, error, answer, next_at
+        FROM attempted ON CONFLICT DO NOTHING
+    ), ended AS (
+        UPDATE outbox o
+        SET state = r.state, lease = NULL, spared = o.spared + r.spared,
+            due_at = CASE WHEN r.state = 'due' THEN now() + make_interval(secs => r.wait) ELSE o.due_at END,
+            ended_at = CASE WHEN r.state = 'due' THEN NULL ELSE now() END
+        FROM attempted r
+        WHERE o.id = r.outbox_id AND o.state = 'due' AND (o.lease = r.lease OR r.state = 'delivered')
+    ), {COUNT_FAILURES}
+    SELECT name AS subscription, what, why FROM turned
+"""  # noqa: S608 - of constants
