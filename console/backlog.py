@@ -8,7 +8,7 @@ import redis
 from console.connections import Database
 from console.stream import parse_id
 from schemas.configuration import Journal
-from schemas.journal import GROUP, measure_journal
+from schemas.journal import GROUP, list_limits, measure_journal
 
 QUEUES = ("drain", "forward")
 ENDINGS = ("stored", "updated", "duplicate", "superseded", "rejected")
@@ -19,6 +19,7 @@ def measure_stream(client: redis.Redis, settings: Journal) -> dict[str, Any]:
 
     entries  in the stream: not yet settled
     pending  of these, those that a drain has in hand
+    full     the settings of those limits that are reached: the door refuses
     """
     state = measure_journal(client, settings)
     oldest: Any = client.xrange(settings.stream, count=1)
@@ -34,6 +35,7 @@ def measure_stream(client: redis.Redis, settings: Journal) -> dict[str, Any]:
         "memory_limit": state.limit or None,
         "memory_share": state.used / state.limit if state.limit else None,
         "refuses_at_share": settings.max_memory_share,
+        "full": [limit.setting for limit in list_limits(state, settings) if limit.reached],
     }
 
 

@@ -37,8 +37,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
         report: dict[str, Any] = {"journal": stream, "queues": queues, "pending_migrations": pending}
         if "0001.alerts" not in pending:
             report |= count_rows(database)
-    full = stream["memory_share"] is not None and stream["memory_share"] >= stream["refuses_at_share"]
-    report["well"] = not pending and not full
+    report["well"] = not pending and not stream["full"]
     if as_json:
         print_json(report)
     else:
@@ -59,6 +58,7 @@ def rows_of(report: dict[str, Any]) -> list[tuple[str, object]]:
             "journal: memory",
             "no limit set" if share is None else f"{share:.1%}, refusing from {journal['refuses_at_share']:.0%}",
         ),
+        *(("journal: at its limit, the door refuses", setting) for setting in journal["full"]),
         *((f"queue {name}: ticks", length) for name, length in report["queues"].items()),
     ]
     if "alerts" in report:

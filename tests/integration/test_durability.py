@@ -186,3 +186,14 @@ def test_postgres_that_may_forget_is_found(
     with start_postgres(engines_folder / "forgetful", engines_folder / "forgetful.log") as postgres:
         checks = doctor(DATABASE_URL=postgres.url)
     assert names <= {name for name, check in checks.items() if not check["well"]}
+
+
+def test_status_fails_at_any_limit(environment: dict[str, str], configuration_file: Path, journal_url: str) -> None:
+    """Operators see which limit is reached, whichever it is."""
+    with configuration_file.open("a") as file:
+        file.write("\n[journal]\nmax_entries = 1\n")
+    with connect_journal(journal_url, 5.0) as journal:
+        assert CliRunner().invoke(main, ["status"], env=environment).exit_code == 0
+        append_entry(journal, Journal(timeout=5.0), FIELDS)
+        result = CliRunner().invoke(main, ["status", "--json"], env=environment)
+    assert (result.exit_code, json.loads(result.stdout)["journal"]["full"]) == (1, ["max_entries"])
