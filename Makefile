@@ -48,7 +48,7 @@ bench: $(READY)
 # How often each fault is injected.
 TIMES ?= 3
 faults: $(READY)
-	@TIMES=$(TIMES) FAULTS_TABLE=var/faults.md exec $(BIN)/python -m pytest -m long tests/faults
+	@exec env TIMES=$(TIMES) FAULTS_TABLE=var/faults.md $(BIN)/python -m pytest -m long tests/faults
 
 sentinel: $(READY)
 	@TIMES=$(TIMES) SENTINEL_TABLE=var/sentinel.md exec $(BIN)/python -m pytest tests/sentinel

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from tests.e2e.running import Account, Stack
 from tests.faults.proxy import Proxy
-from tests.faults.site import Site
+from tests.faults.site import TASK_SECONDS, Site
 from tests.faults.trial import Fault
 
 CUT_SECONDS = 3.0
@@ -72,8 +72,9 @@ def delay(proxy: Proxy) -> None:
 
 
 def deaden(proxy: Proxy) -> None:
-    """Let what is connected now go dead for ever, both sides believing it open."""
+    """Let what is connected now go dead for ever, both sides believing it open. Look when running tasks have ended."""
     proxy.deaden()
+    time.sleep(TASK_SECONDS + 1)
 
 
 @dataclass(frozen=True, slots=True)
