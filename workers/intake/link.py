@@ -23,8 +23,8 @@ from workers.intake.rows import hexed, to_json
 # A real ARN has 23 digits or so. What has few, or one over and over, is a placeholder of the sender's.
 FEWEST_DIGITS = 12
 FEWEST_KINDS = 3
-# An ARN or a purchase that more alerts than this claim to speak of names no transaction.
-MOST_ALERTS = 50
+# An ARN or a purchase that more alerts than this claim to speak of names no transaction. It links no further.
+MOST_ALERTS = 20
 
 
 def transaction_keys(alert: Alert) -> set[bytes]:
@@ -112,7 +112,8 @@ def find_partners(groups: Iterable[list[str]]) -> dict[str, set[str]]:
 def claim_keys(database: Database, alerts: Iterable[Alert]) -> dict[str, list[str]]:
     """Note which alerts speak of which transaction. Return the keys that have gained an alert: key -> all its alerts.
 
-    A key that another drain is claiming is waited for, and then seen with what that drain has committed.
+    A key that another drain is claiming is waited for, and then seen with what that drain has committed. One that has
+    nothing to gain, or more than it may have, is left alone: alerts of one placeholder must not wait for each other.
     """
     keys: dict[str, list[str]] = defaultdict(list)
     for alert in alerts:
@@ -120,7 +121,7 @@ def claim_keys(database: Database, alerts: Iterable[Alert]) -> dict[str, list[st
             keys[hexed(key)].append(alert.id)
     if not keys:
         return {}
-    claims = [{"key": key, "alert_ids": keys[key]} for key in sorted(keys)]
+    claims = [{"key": key, "alert_ids": keys[key][: MOST_ALERTS + 1]} for key in sorted(keys)]
     rows = database.execute(CLAIM_KEYS, {"claims": to_json(claims), "most": MOST_ALERTS})
     return {row["key"]: row["alert_ids"] for row in rows}
 
@@ -140,13 +141,18 @@ CLAIM_KEYS = """
     WITH gained AS (
         INSERT INTO transactions AS known (key, alert_ids)
         SELECT key, alert_ids FROM json_to_recordset(%(claims)s::json) AS claim (key bytea, alert_ids uuid[])
+        WHERE NOT EXISTS (
+            SELECT FROM transactions done
+            WHERE done.key = claim.key AND (cardinality(done.alert_ids) > %(most)s OR done.alert_ids @> claim.alert_ids)
+        )
         ORDER BY key
         ON CONFLICT (key) DO UPDATE
         SET alert_ids = ARRAY(SELECT DISTINCT unnest(known.alert_ids || excluded.alert_ids))
-        WHERE NOT known.alert_ids @> excluded.alert_ids AND cardinality(known.alert_ids) < %(most)s
+        WHERE NOT known.alert_ids @> excluded.alert_ids AND cardinality(known.alert_ids) <= %(most)s
         RETURNING key, alert_ids
     )
-    SELECT encode(key, 'hex') AS key, alert_ids::text[] FROM gained WHERE cardinality(alert_ids) > 1
+    SELECT encode(key, 'hex') AS key, alert_ids::text[] FROM gained
+    WHERE cardinality(alert_ids) BETWEEN 2 AND %(most)s
 """
 ADD_LINKS = sql.SQL(
     "UPDATE alerts SET related = ARRAY(SELECT DISTINCT unnest(related || %s::uuid[]) ORDER BY 1), changed_at = now()"
