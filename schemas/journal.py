@@ -15,7 +15,7 @@ from redis.client import Pipeline
 
 from schemas.configuration import Journal
 from schemas.envelope import Fields
-from schemas.redis_address import connect_redis
+from schemas.redis_client import connect_redis
 
 GROUP = "drain"
 

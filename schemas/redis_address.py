@@ -7,20 +7,13 @@ password of their own: ``sentinel_password`` and, if need be, ``sentinel_usernam
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import parse_qsl, quote, unquote
-
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-from redis.sentinel import Sentinel, SentinelConnectionPool
+from urllib.parse import parse_qsl, unquote
 
 from schemas.configuration import require_address
 from schemas.secret import ConfigurationError
 
 SENTINEL_SCHEME = "redis+sentinel://"
 SENTINEL_PORT = 26379
-SENTINEL_SECONDS = 0.5  # one Sentinel's time to answer; then the next one is asked
 SYNTAX = f"{SENTINEL_SCHEME}[[user]:password@]host:port[,host:port...]/service[/db]"
 ADDRESS = re.compile(
     re.escape(SENTINEL_SCHEME) + r"(?:(?P<user>[^:@/?#]*)(?::(?P<password>[^@/?#]*))?@)?(?P<hosts>[^@/?#]*)"
@@ -46,16 +39,6 @@ class SentinelAddress:
     sentinel_password: str | None = field(default=None, repr=False)
 
 
-class PrimaryClient(redis.Redis):
-    """A client of whichever server the Sentinels call the primary: every new connection asks them first."""
-
-    def close(self) -> None:
-        """Close the connections to the servers, and those to the Sentinels."""
-        super().close()
-        if isinstance(self.connection_pool, SentinelConnectionPool):
-            self.connection_pool.sentinel_manager.close()
-
-
 def require_redis(variable: str) -> str:
     """Return the address in JOURNAL_URL or BROKER_URL. Raises ConfigurationError, with one line that quotes nothing."""
     url = require_address(variable)
@@ -67,59 +50,6 @@ def require_redis(variable: str) -> str:
     elif not url.startswith(("redis://", "rediss://", "unix://")):
         raise ConfigurationError(f"{variable} is no Redis address such as redis://host:6379/0 or {SYNTAX}")
     return url
-
-
-def connect_redis(url: str, *, timeout: float, connect_timeout: float) -> redis.Redis:
-    """Return a client that connects at its first command and never repeats one by itself: who failed looks first.
-
-    Seconds: `timeout` for every answer, `connect_timeout` for a connection. Raises ValueError for what is no address.
-    """
-    never = Retry(NoBackoff(), 0)
-    options: dict[str, Any] = {
-        "socket_timeout": timeout,
-        "socket_connect_timeout": connect_timeout,
-        "retry": never,
-        "health_check_interval": 0,
-        "protocol": 2,
-    }
-    if not url.startswith(SENTINEL_SCHEME):
-        return redis.Redis.from_url(url, **options)
-    address = parse_sentinels(url)
-    asked = ask_sentinels(address, min(timeout, SENTINEL_SECONDS))
-    manager: Any = Sentinel(address.sentinels, sentinel_kwargs=asked)  # type: ignore[no-untyped-call]  # redis-py's
-    client: redis.Redis = manager.master_for(
-        address.service,
-        redis_class=PrimaryClient,
-        db=address.db,
-        username=address.username,
-        password=address.password,
-        **options,
-    )
-    return client
-
-
-def describe_broker(url: str) -> tuple[str, dict[str, Any]]:
-    """Return an address as kombu spells it, and what its transport must be told besides."""
-    if not url.startswith(SENTINEL_SCHEME):
-        return url, {}
-    address = parse_sentinels(url)
-    login = ""
-    if address.password is not None:
-        login = f"{quote(address.username or '', safe='')}:{quote(address.password, safe='')}@"
-    hosts = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in address.sentinels]
-    spelt = ";".join(f"sentinel://{login}{host}/{address.db}" for host in hosts)
-    return spelt, {"master_name": address.service, "sentinel_kwargs": ask_sentinels(address, SENTINEL_SECONDS)}
-
-
-def ask_sentinels(address: SentinelAddress, seconds: float) -> dict[str, Any]:
-    """Return the options of connections to the Sentinels."""
-    return {
-        "socket_timeout": seconds,
-        "socket_connect_timeout": seconds,
-        "retry": Retry(NoBackoff(), 0),
-        "username": address.sentinel_username,
-        "password": address.sentinel_password,
-    }
 
 
 def parse_sentinels(url: str) -> SentinelAddress:

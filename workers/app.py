@@ -9,7 +9,8 @@ import os
 from celery import Celery, signals
 from kombu import Exchange, Queue
 
-from schemas.redis_address import describe_broker, require_redis
+from schemas.redis_address import require_redis
+from schemas.redis_client import describe_broker
 from workers.deadline import stop_tasks
 from workers.logs import configure_logs
 from workers.metronome import SCHEDULE, Metronome

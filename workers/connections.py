@@ -9,7 +9,7 @@ from psycopg.abc import PQGen
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import Row, dict_row
 
-from schemas.redis_address import connect_redis
+from schemas.redis_client import connect_redis
 
 Database = psycopg.Connection[dict[str, Any]]
 

@@ -16,7 +16,7 @@ from deploy.embedded.certificate_files import DevelopmentCertificates
 from deploy.embedded.children import start_child
 from deploy.embedded.layout import Layout
 from deploy.embedded.supervise import Part, explain_by
-from schemas.redis_address import describe_broker
+from schemas.redis_client import describe_broker
 
 # The folder that holds our packages, and the configuration files of the servers beside them.
 HOME = Path(deploy.__file__).resolve().parents[1]
