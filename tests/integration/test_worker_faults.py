@@ -1,0 +1,91 @@
+"""What a worker does when a server is full, silent or gone: each was a fault of the fault suite once."""
+
+import json
+import socket
+from collections.abc import Iterator
+from uuid import uuid4
+
+import psycopg
+import pytest
+import redis
+
+from schemas.envelope import Envelope, seal_envelope
+from schemas.journal import append_entry, connect_journal
+from tests.integration.conftest import Query
+from workers import connections
+from workers.broker import RETRY_SECONDS, EagerConnection
+from workers.connections import connect_database
+from workers.intake.pipeline import drain
+from workers.settings import Workshop
+
+STREAM = "alert-intake:journal"
+# A thousand characters without a pattern, of four bytes each: too large for an index, however compressed.
+UNINDEXABLE = "".join(chr(0x10000 + number * 7919 % 0xFFFF0) for number in range(1000))
+
+
+@pytest.fixture
+def client(workshop: Workshop) -> Iterator[redis.Redis]:
+    """Return a client of the journal, which has its memory back in the end."""
+    with connect_journal(workshop.journal_url, 5.0) as client:
+        enough = client.config_get("maxmemory")["maxmemory"]
+        yield client
+        client.config_set("maxmemory", enough)
+
+
+def push(client: redis.Redis, workshop: Workshop, *alerts: dict[str, str]) -> None:
+    """Append alerts as the door does."""
+    for alert in alerts:
+        envelope = Envelope("ethoca", json.dumps(alert).encode(), uuid4().hex)
+        append_entry(client, workshop.configuration.journal, seal_envelope(envelope, workshop.keyring))
+
+
+def test_full_journal_is_drained(client: redis.Redis, workshop: Workshop, query: Query) -> None:
+    """A drain that begins when Redis has no memory left takes what is in the journal: so room is made."""
+    drain(workshop, "drain@test/0", 0.1)
+    push(client, workshop, {"alertId": "F1"}, {"alertId": "F2"})
+    client.config_set("maxmemory", 1)
+    with pytest.raises(redis.OutOfMemoryError):
+        client.xadd(STREAM, {"b": "x"})
+    drain(workshop, "drain@test/0", 1.0)
+    assert client.xlen(STREAM) == 0
+    assert query("SELECT count(*) AS found FROM alerts") == [{"found": 2}]
+
+
+def test_row_too_large_for_an_index_is_rejected_alone(client: redis.Redis, workshop: Workshop, query: Query) -> None:
+    """PostgreSQL calls that an operational error; it is the row's all the same, and the others are stored."""
+    with psycopg.connect(workshop.database_url, autocommit=True) as database:
+        database.execute("CREATE INDEX ON alerts (issuer)")
+    alerts = [{"alertId": f"L{number}"} for number in range(20)]
+    alerts[7]["issuer"] = UNINDEXABLE
+    push(client, workshop, *alerts)
+    drain(workshop, "drain@test/0", 2.0)
+    assert query("SELECT reason, why FROM rejections") == [
+        {"reason": "unstorable", "why": "PostgreSQL refused it: ProgramLimitExceeded 54000"}
+    ]
+    assert query("SELECT count(*) AS found FROM alerts") == [{"found": 19}]
+
+
+def test_silent_database_is_given_up(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection on which no answer comes is closed with an error, instead of being waited on for ever."""
+    monkeypatch.setattr(connections, "ANSWER_SECONDS", 0.5)
+    with connect_database(workshop.database_url, "test") as database:
+        with pytest.raises(psycopg.OperationalError):
+            database.execute("SELECT pg_sleep(30)")
+        assert database.closed
+
+
+def test_absent_broker_is_asked_for_every_second() -> None:
+    """However long the broker is gone, the pause between two attempts does not grow."""
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
+        pauses: list[float] = []
+
+        def note(error: Exception, pause: float) -> None:
+            pauses.append(pause)
+            if len(pauses) == 3:
+                raise KeyboardInterrupt from error
+
+        url = f"redis://127.0.0.1:{reserved.getsockname()[1]}/0"
+        with EagerConnection(url) as connection, pytest.raises(KeyboardInterrupt):
+            connection.ensure_connection(note)
+    assert pauses == [RETRY_SECONDS] * 3
