@@ -106,7 +106,7 @@ class Forwarding(Section, frozen=True):
 
     timeout: float = 10.0
     lease: float = 60.0
-    concurrency: int = 32
+    concurrency: int = 64
     subscription_concurrency: int = 16
     jitter: float = 0.2
     schedule: tuple[float, ...] = (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 43200, 64800, 86400)

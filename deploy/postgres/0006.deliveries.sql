@@ -92,8 +92,8 @@ BEGIN
         FROM subscriptions s LEFT JOIN flying f ON f.subscription_id = s.id
         WHERE (s.state = 'active' AND (s.rate_limit IS NULL OR s.id = ANY (metered)))
            OR (s.state = 'tripped' AND s.probe_at <= moment AND s.id = ANY (metered))
-    ), candidates AS MATERIALIZED (
-        SELECT o.id, o.turn + r.flying AS turn
+    ), ready AS MATERIALIZED (
+        SELECT o.id, o.turn + r.flying AS turn, row_number() OVER (ORDER BY o.turn + r.flying, random()) AS rank
         FROM room r CROSS JOIN LATERAL (
             SELECT first.id, row_number() OVER (ORDER BY first.due_at, first.position) AS turn
             FROM (
@@ -109,7 +109,9 @@ BEGIN
                 ORDER BY o.due_at, o.position LIMIT greatest(r.places, 0)
             ) first
         ) o
-        ORDER BY turn, random() LIMIT free
+    ), candidates AS MATERIALIZED (
+        -- A subscription's first delivery may take the last place; its second leaves half of the places free.
+        SELECT id FROM ready WHERE rank <= CASE WHEN turn = 1 THEN free ELSE free / 2 END
     ), due AS MATERIALIZED (
         SELECT o.id FROM outbox o
         WHERE o.id = ANY (ARRAY(SELECT c.id FROM candidates c)) AND o.state = 'due'

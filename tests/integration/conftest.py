@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from tests.integration.downstream import QUICK, Receiver, run_receiver, tuned
 from workers.settings import Workshop, load_workshop
 
 Query = Callable[..., list[dict[str, Any]]]
@@ -25,3 +26,16 @@ def query(workshop: Workshop) -> Iterator[Query]:
     """Return a function that asks the database."""
     with psycopg.connect(workshop.database_url, autocommit=True, row_factory=dict_row) as database:
         yield lambda statement, *values: database.execute(statement, values).fetchall()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Run a downstream service on a free port."""
+    with run_receiver() as target:
+        yield target
+
+
+@pytest.fixture
+def quick(workshop: Workshop) -> Workshop:
+    """Return a workshop that retries quickly and may deliver to loopback."""
+    return tuned(workshop, QUICK)

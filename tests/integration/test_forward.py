@@ -1,111 +1,19 @@
 """From the outbox to a receiver, on a real PostgreSQL and a real HTTP server."""
 
-import json
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import msgspec
 import pytest
 from standardwebhooks import Webhook
-from uuid_utils.compat import uuid7
 
-from schemas.alert import Alert
 from schemas.configuration import Forwarding
-from schemas.subscription import Credentials, generate_secret, seal_credentials
+from schemas.subscription import Credentials
 from tests.integration.conftest import Query
-from workers.connections import Database, connect_database
+from tests.integration.downstream import QUICK, SECRET, Receiver, announce, end_leases, subscribe, tuned
+from workers.connections import connect_database
 from workers.delivery.forward import forward
 from workers.delivery.lease import Attempt, lease_due, now, record_attempts
 from workers.delivery.policy import Answer, Outcome
-from workers.intake.announce import announce_events
-from workers.intake.outcomes import Event
 from workers.settings import Workshop
-
-QUICK = Forwarding(schedule=(0.05, 0.05), jitter=0, timeout=1, allow_http=True, allow_private_addresses=True)
-SECRET = generate_secret()
-SIGNED = Credentials(secret=SECRET)
-
-
-@dataclass
-class Receiver:
-    """A receiver that answers with the given statuses in turn, the last one for ever."""
-
-    url: str
-    statuses: list[int] = field(default_factory=lambda: [204])
-    received: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-
-    def events(self) -> list[str]:
-        """Return the events received, in order."""
-        return [json.loads(body)["event"] for _headers, body in self.received]
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """Run a receiver on a free port."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            target.received.append(({name.lower(): value for name, value in self.headers.items()}, body))
-            status = target.statuses.pop(0) if len(target.statuses) > 1 else target.statuses[0]
-            self.send_response(status)
-            self.send_header("Content-Length", "0")
-            if status in {301, 302, 307}:
-                self.send_header("Location", target.url)
-            self.end_headers()
-
-        def log_message(self, *_args: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    target = Receiver(f"http://127.0.0.1:{server.server_port}/hook")
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
-    yield target
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture
-def quick(workshop: Workshop) -> Workshop:
-    """Return a workshop that retries quickly and may deliver to loopback."""
-    return tuned(workshop, QUICK)
-
-
-def tuned(workshop: Workshop, settings: Forwarding) -> Workshop:
-    """Return the workshop with other forwarding settings."""
-    configuration = msgspec.structs.replace(workshop.configuration, forwarding=settings)
-    return Workshop(configuration, workshop.keyring, workshop.journal_url, workshop.broker_url, workshop.database_url)
-
-
-def subscribe(
-    workshop: Workshop, url: str, events: tuple[str, ...] = ("alert.*",), credentials: Credentials = SIGNED
-) -> str:
-    """Add a subscription; return its id."""
-    subscription_id = str(uuid7())
-    sealed = seal_credentials(credentials, subscription_id, workshop.keyring)
-    with connect_database(workshop.database_url, "test") as database:
-        database.execute(
-            "INSERT INTO subscriptions (id, name, url, events, sealed) VALUES (%s, %s, %s, %s, %s)",
-            [subscription_id, f"test {subscription_id}", url, list(events), sealed],
-        )
-    return subscription_id
-
-
-def announce(workshop: Workshop, *types: str, alert_id: str | None = None) -> str:
-    """Announce events of one alert as a drain does; return the alert's id."""
-    alert = Alert(alert_id or str(uuid7()), "ethoca", "A1", "ethoca", "confirmed_fraud", "open", now().isoformat())
-    with connect_database(workshop.database_url, "test") as database, database.transaction():
-        announce_events(database, [Event(event, alert) for event in types])
-    return alert.id
-
-
-def end_leases(database: Database) -> None:
-    """Let the time of every lease pass."""
-    database.execute("UPDATE outbox SET due_at = now() WHERE lease IS NOT NULL")
 
 
 def test_delivery_is_signed_and_authenticated(quick: Workshop, receiver: Receiver, query: Query) -> None:

@@ -7,6 +7,7 @@ is recorded by the next one.
 
 import os
 import select
+import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -30,6 +31,7 @@ log = structlog.get_logger()
 
 LONGEST_SLEEP = 1.0  # seconds without a look at the outbox, should a notification be missed
 SHORTEST_SLEEP = 0.05  # seconds before another look, when what is due cannot be leased now
+SLOW = 0.2  # seconds after which a delivery is not waited for
 GATHER = 0.02  # seconds that finished deliveries are gathered for, to be recorded together
 
 
@@ -43,7 +45,8 @@ class Forwarder:
         self.sender = Sender(self.pools, workshop.keyring, self.settings)
         self.threads: list[Thread] = []
         self.leased: SimpleQueue[Item | None] = SimpleQueue()
-        self.in_flight = 0
+        self.in_flight: dict[tuple[str, str], float] = {}  # (item, lease) -> since when
+        self.enough = 1  # finished deliveries, to wake the loop for
         self.finished: deque[tuple[Item, Answer]] = deque()
         self.announced = False
         self.sleeping = False
@@ -98,15 +101,15 @@ class Forwarder:
 
     def lease_more(self, database: Database) -> None:
         """Lease as much as there are places for, and hand it to the threads."""
-        free = self.settings.concurrency - self.in_flight
+        free = self.settings.concurrency - len(self.in_flight)
         if free <= 0:
             return
         items = lease_due(database, free, self.settings)
         items = add_contacts(database, items, self.workshop.configuration, self.workshop.keyring)
         for item in items:
-            self.in_flight += 1
+            self.in_flight[item.outbox_id, item.lease] = time.monotonic()
             self.leased.put(item)
-        for _ in range(len(self.threads), min(self.in_flight, self.settings.concurrency)):
+        for _ in range(len(self.threads), len(self.in_flight)):
             # A process that ends does not wait for a receiver: what was not recorded is due again.
             thread = Thread(target=self.make_deliveries, name="deliver", daemon=True)
             thread.start()
@@ -126,8 +129,7 @@ class Forwarder:
             log.error("delivery_broke", webhook_id=item.outbox_id, error=name_error(error))  # noqa: TRY400
             answer = Answer(None, 0.0, name_error(error))
         self.finished.append((item, answer))
-        # One that is alone is recorded at once, a crowd together: half of it, or what finishes in GATHER seconds.
-        if self.sleeping or 2 * len(self.finished) >= self.in_flight:
+        if self.sleeping or len(self.finished) >= self.enough:
             with suppress(BlockingIOError):  # a full pipe wakes as well
                 os.write(self.wakes, b"!")
 
@@ -144,14 +146,20 @@ class Forwarder:
             for item, answer in done
         ]
         turns = record_attempts(database, attempts, self.settings)
-        for _ in done:
+        for item, _answer in done:
             self.finished.popleft()
-        self.in_flight -= len(done)
+            self.in_flight.pop((item.outbox_id, item.lease), None)
         log_attempts(attempts, turns)
         return Counter(attempt.outcome.verdict for attempt in attempts)
 
     def rest(self, database: Database, deadline: Deadline) -> None:
-        """Sleep until a delivery finishes, or something is announced or falls due; a second at most."""
+        """Sleep until deliveries finish, or something is announced or falls due; a second at most.
+
+        One that is alone is recorded at once, a crowd together: half of those that are not slow, or what finishes in
+        GATHER seconds.
+        """
+        quick = time.monotonic() - SLOW
+        self.enough = max(1, sum(since > quick for since in self.in_flight.values()) // 2)
         if self.in_flight and (self.wait(database, GATHER) or self.finished):
             return
         self.sleeping = True

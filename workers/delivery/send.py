@@ -106,7 +106,7 @@ def read_beginning(response: urllib3.BaseHTTPResponse) -> bytes:
     content = b""
     try:
         while len(content) < ANSWER_READ:
-            part = response.read(ANSWER_READ - len(content))
+            part = response.read1(ANSWER_READ - len(content))
             if not part:
                 return content
             content += part
