@@ -15,7 +15,7 @@ from redis.client import Pipeline
 
 from schemas.configuration import Journal
 from schemas.envelope import Fields
-from schemas.redis_client import connect_redis
+from schemas.redis_client import connect_redis, follow_primary
 
 GROUP = "drain"
 
@@ -96,11 +96,12 @@ def prove_write(pipeline: Pipeline, settings: Journal) -> Any:  # noqa: ANN401 -
 
 
 def measure_journal(client: redis.Redis, settings: Journal) -> JournalState:
-    """Ask how full the journal is. Raises JournalUnavailable."""
+    """Ask how full the journal is, and before that whether it is the primary's still. Raises JournalUnavailable."""
     pipeline = client.pipeline(transaction=False)
     pipeline.xlen(settings.stream)
     pipeline.info("memory")
     try:
+        follow_primary(client)
         entries, memory = pipeline.execute()
     except (redis.RedisError, OSError) as error:
         raise JournalUnavailable(f"{type(error).__name__}: {error}") from error

@@ -64,6 +64,16 @@ def connect_redis(url: str, *, timeout: float, connect_timeout: float) -> redis.
     return client
 
 
+def follow_primary(client: redis.Redis) -> None:
+    """Ask the Sentinels whether the primary is another one by now, and if so leave the old one's connections.
+
+    For some seconds after a failover an old primary that lives takes entries still, and all of them are lost. Raises
+    redis.ConnectionError when no Sentinel knows a primary.
+    """
+    if isinstance(client.connection_pool, SentinelConnectionPool):
+        client.connection_pool.get_master_address()  # type: ignore[no-untyped-call]  # redis-py's
+
+
 def describe_broker(url: str) -> tuple[str, dict[str, Any]]:
     """Return an address as kombu spells it, and what its transport must be told besides."""
     if not url.startswith(SENTINEL_SCHEME):
