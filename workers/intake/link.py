@@ -10,8 +10,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 
-from psycopg import sql
-
 from schemas.alert import Alert
 from schemas.money import strip_zeros
 from workers.connections import Database
@@ -81,6 +79,7 @@ def link_alerts(database: Database, decisions: Decisions) -> None:
     others = read_alerts(database, partners.keys() - own.keys())
     present = own | others
     told = {event.alert.id for event in decisions.events}
+    added = []
     for alert_id, linked in partners.items():
         alert = present.get(alert_id)
         gained = (linked & present.keys()) - set(alert.related) if alert else set()
@@ -88,9 +87,11 @@ def link_alerts(database: Database, decisions: Decisions) -> None:
             continue
         alert.related = sorted({*alert.related, *gained})
         if alert_id in others:
-            database.execute(ADD_LINKS, [alert.related, alert_id])
+            added.append({"id": alert_id, "related": alert.related})
         if alert_id not in told:
             decisions.events.append(Event("alert.updated", alert.snapshot()))
+    if added:
+        database.execute(ADD_LINKS, [to_json(added)])
     adopt_links(decisions, {alert.id: alert.related for alert in own.values()})
 
 
@@ -154,7 +155,8 @@ CLAIM_KEYS = """
     SELECT encode(key, 'hex') AS key, alert_ids::text[] FROM gained
     WHERE cardinality(alert_ids) BETWEEN 2 AND %(most)s
 """
-ADD_LINKS = sql.SQL(
-    "UPDATE alerts SET related = ARRAY(SELECT DISTINCT unnest(related || %s::uuid[]) ORDER BY 1), changed_at = now()"
-    " WHERE id = %s"
-)
+# The rows are locked, so that what was read of them is what they are.
+ADD_LINKS = """
+    UPDATE alerts a SET related = r.related, changed_at = now()
+    FROM json_to_recordset(%s::json) AS r (id uuid, related uuid[]) WHERE a.id = r.id
+"""
