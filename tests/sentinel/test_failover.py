@@ -22,6 +22,7 @@ pytestmark = pytest.mark.long
 TIMES = int(os.environ.get("TIMES") or 3)
 CONNECTIONS = 8
 PUSHES_A_SECOND = 120.0
+ALONE_SECONDS = 2.0  # how long the door may go on with a primary that is none any more
 FLOW = 60  # acknowledgements before each accident
 
 
@@ -64,6 +65,7 @@ def test_failover_under_load(place: Place, accident: Accident, note: Callable[[R
     assert unaccounted == lost
     if place.replicas or accident.service == "broker":
         assert verdict.lost == []
+    assert len(lost) <= TIMES * ALONE_SECONDS * PUSHES_A_SECOND
 
 
 def named_missing(place: Place) -> set[str]:
