@@ -10,7 +10,7 @@ from console.stream import parse_id
 from schemas.configuration import Journal
 from schemas.journal import GROUP, list_limits, measure_journal
 
-QUEUES = ("drain", "forward")
+QUEUES = ("drain", "forward", "enrich")
 ENDINGS = ("stored", "updated", "duplicate", "superseded", "rejected")
 
 

@@ -6,6 +6,8 @@ from typing import Any
 from console.alerts import MAX_LIMIT
 from console.asked import DEFAULT_LIMIT
 from console.deliveries import STATES as DELIVERY_STATES
+from console.feed_api import MEDIA_TYPE as STREAM_TYPE
+from console.feed_api import STARTS
 from console.rejections import STATES as REJECTION_STATES
 from schemas.alert import DETAILS
 
@@ -33,6 +35,7 @@ def describe_api() -> dict[str, Any]:
             "/v1/alerts": {"get": listing("alerts", "List alerts", ALERT_FILTERS, ALERT_PAGE)},
             "/v1/alerts/{id}": {"get": one_alert()},
             "/v1/audit": {"get": operation("audit", "Check the books", [], reference("Books"))},
+            "/v1/events": {"get": stream()},
             "/v1/rejections": {
                 "get": listing("rejections", "List rejections", REJECTION_FILTERS, page("Rejection"))
             },
@@ -126,17 +129,36 @@ def state(states: tuple[str, ...]) -> dict[str, Any]:
     return query("state", {"type": "string", "enum": list(states)}, "Only those in this state.")
 
 
-def operation(name: str, summary: str, parameters: list[dict[str, Any]], schema: Schema) -> dict[str, Any]:
+def operation(
+    name: str, summary: str, parameters: list[dict[str, Any]], schema: Schema, media_type: str = "application/json"
+) -> dict[str, Any]:
     """Describe a request that is answered with `schema`."""
     return {
         "operationId": name,
         "summary": summary,
         "parameters": parameters,
         "responses": {
-            "200": {"description": summary, "content": {"application/json": {"schema": schema}}},
+            "200": {"description": summary, "content": {media_type: {"schema": schema}}},
             "default": {"$ref": "#/components/responses/Problem"},
         },
     }
+
+
+def stream() -> dict[str, Any]:
+    """Describe the stream of events. OpenAPI has no word for server-sent events: the schema is that of their data."""
+    starts = {"type": "string", "enum": list(STARTS), "default": STARTS[0]}
+    return operation(
+        "events",
+        "Follow what happens, as server-sent events",
+        [
+            query("types", TEXT, "Only these types, separated by commas; * stands for any text."),
+            query("start", starts, "now: what happens from here on. oldest: from the first event that is kept."),
+            query("last_event_id", TEXT, "Go on after this id; the header Last-Event-ID counts more."),
+            {"name": "Last-Event-ID", "in": "header", "schema": TEXT, "description": "The last id that was received."},
+        ],
+        reference("Event"),
+        STREAM_TYPE,
+    )
 
 
 def change(name: str, summary: str, body: Schema, schema: Schema, *, required: bool = True) -> dict[str, Any]:
@@ -177,7 +199,8 @@ def one_alert() -> dict[str, Any]:
 DESCRIPTION = (
     "Times are UTC ISO 8601, money is a decimal string, ids are strings. An unknown parameter is an error. "
     "The list of alerts is in the order in which they were stored and never skips or repeats one while others are "
-    "being stored: walk it by next_cursor, keep resume_cursor, and come back with it for what is new."
+    "being stored: walk it by next_cursor, keep resume_cursor, and come back with it for what is new. What happens to "
+    "them afterwards is in the stream of events."
 )
 
 ALERT_FILTERS = [
@@ -276,6 +299,7 @@ SCHEMAS: dict[str, Schema] = {
             ),
         ]
     },
+    "Event": record(id=ID, type=TEXT, occurred_at=TIME, alert=reference("Alert")),
     "Books": record(
         balanced=FLAG, added=NUMBER, settled=NUMBER, waiting=NUMBER, orphaned=NUMBER,
         unaccounted=listed(record(incarnation=OPTIONAL_ID, entries=NUMBER)),
