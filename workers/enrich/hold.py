@@ -17,11 +17,8 @@ def mark_pending(decisions: Decisions, rules: Rules) -> None:
     """Mark every alert that something is told of, and what is told, as waiting for the remote enrichers. Pure."""
     if not rules.remote:
         return
-    own = decisions.stored | decisions.changed
     for event in decisions.events:
-        alert = own.get(event.alert.id)
-        if alert is None:  # an alert that gained a link: it waits only if it has been waiting
-            continue
+        alert = decisions.stored.get(event.alert.id) or decisions.changed[event.alert.id]
         for version in (alert, event.alert):
             version.enrichment = with_pending(version.enrichment, rules.remote)
 
@@ -35,13 +32,11 @@ def with_pending(enrichment: dict[str, Any], names: tuple[str, ...]) -> dict[str
 
 def hold_events(database: Database, decisions: Decisions, rules: Rules) -> None:
     """Hold the outbox items of this transaction whose alerts wait, and have the remote enrichers asked."""
-    waiting = {event.alert.id for event in decisions.events if event.alert.enrichment.get("pending")}
+    waiting = sorted({event.alert.id for event in decisions.events if event.alert.enrichment.get("pending")})
     if not waiting:
         return
-    asked = waiting & (decisions.stored.keys() | decisions.changed.keys())
-    seconds = {"seconds": rules.give_up_after}
-    database.execute(REQUEST, {"alerts": sorted(asked), **seconds})
-    database.execute(HOLD, {"alerts": sorted(waiting), **seconds})
+    database.execute(REQUEST, {"alerts": waiting, "seconds": rules.give_up_after})
+    database.execute(HOLD, {"alerts": waiting, "seconds": rules.give_up_after})
     database.execute("SELECT pg_notify(%s, '')", [CHANNEL])
 
 

@@ -14,8 +14,7 @@ from schemas.alert import Alert
 from schemas.money import strip_zeros
 from workers.connections import Database
 from workers.enrich.merchants import fold_value
-from workers.intake.claims import SELECT_ALERTS
-from workers.intake.outcomes import Decisions, Event
+from workers.intake.outcomes import Decisions
 from workers.intake.rows import hexed, to_json
 
 # A real ARN has 23 digits or so. What has few, or one over and over, is a placeholder of the sender's.
@@ -65,9 +64,8 @@ def fingerprint(*parts: str) -> bytes:
 def link_alerts(database: Database, decisions: Decisions) -> None:
     """Put every alert that speaks of a new alert's transaction into its `related`, and it into theirs.
 
-    An alert that is told of in this batch anyway is told of with its links. Any other that has gained one gets an event
-    `alert.updated` of its own, since whoever was told of it before may be about to refund; its revision stays, for no
-    message has changed it.
+    Every event of this batch tells of the links. None is added for an alert that merely gained one: no network has said
+    anything of it, and whoever is about to act on the newer alert reads there which other one to look at first.
     """
     revised = {revision.alert_id for revision in decisions.revisions}
     own = decisions.stored | decisions.changed
@@ -75,21 +73,14 @@ def link_alerts(database: Database, decisions: Decisions) -> None:
     partners = find_partners(claim_keys(database, speaking).values())
     if not partners:
         return
-    lock_alerts(database, partners.keys() | decisions.changed.keys())
-    others = read_alerts(database, partners.keys() - own.keys())
-    present = own | others
-    told = {event.alert.id for event in decisions.events}
+    others = lock_alerts(database, partners.keys() | decisions.changed.keys())
+    present = own.keys() | others.keys()
     added = []
     for alert_id, linked in partners.items():
-        alert = present.get(alert_id)
-        gained = (linked & present.keys()) - set(alert.related) if alert else set()
-        if alert is None or not gained:
-            continue
-        alert.related = sorted({*alert.related, *gained})
-        if alert_id in others:
-            added.append({"id": alert_id, "related": alert.related})
-        if alert_id not in told:
-            decisions.events.append(Event("alert.updated", alert.snapshot()))
+        if alert_id in own:
+            own[alert_id].related = sorted({*own[alert_id].related, *linked & present})
+        elif alert_id in others and not others[alert_id] >= linked:
+            added.append({"id": alert_id, "related": sorted(others[alert_id] | linked & present)})
     if added:
         database.execute(ADD_LINKS, [to_json(added)])
     adopt_links(decisions, {alert.id: alert.related for alert in own.values()})
@@ -127,15 +118,10 @@ def claim_keys(database: Database, alerts: Iterable[Alert]) -> dict[str, list[st
     return {row["key"]: row["alert_ids"] for row in rows}
 
 
-def lock_alerts(database: Database, alert_ids: Iterable[str]) -> None:
-    """Lock rows of `alerts` in the order in which everybody locks them."""
-    database.execute("SELECT FROM alerts WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE", [list(alert_ids)])
-
-
-def read_alerts(database: Database, alert_ids: Iterable[str]) -> dict[str, Alert]:
-    """Read alerts by their ids."""
-    rows = database.execute(SELECT_ALERTS, [list(alert_ids)])
-    return {alert.id: alert for alert in map(Alert.from_row, rows)}
+def lock_alerts(database: Database, alert_ids: Iterable[str]) -> dict[str, set[str]]:
+    """Lock rows of `alerts` in the order in which everybody locks them; return those there are, with their links."""
+    rows = database.execute(LOCK_ALERTS, [list(alert_ids)])
+    return {row["id"]: set(row["related"]) for row in rows}
 
 
 CLAIM_KEYS = """
@@ -154,6 +140,9 @@ CLAIM_KEYS = """
     )
     SELECT encode(key, 'hex') AS key, alert_ids::text[] FROM gained
     WHERE cardinality(alert_ids) BETWEEN 2 AND %(most)s
+"""
+LOCK_ALERTS = """
+    SELECT id::text, related::text[] FROM alerts WHERE id = ANY(%s::uuid[]) ORDER BY alerts.id FOR NO KEY UPDATE
 """
 # The rows are locked, so that what was read of them is what they are.
 ADD_LINKS = """
