@@ -67,6 +67,16 @@ class Feed:
         """Say whether streams go on."""
         return self._lives()
 
+    def keeps(self) -> int | None:
+        """Return how many events are in the buffer, None while it does not know yet where the feed stands."""
+        with self._changed:
+            return None if self._horizon is None else len(self._kept)
+
+    def runs(self) -> bool:
+        """Say whether the database is being followed."""
+        with self._changed:
+            return self._follower is not None
+
     def enter(self) -> None:
         """Begin a stream; `leave` ends it. Raises TooManyStreams."""
         with self._changed:

@@ -17,7 +17,7 @@ from psycopg.rows import dict_row
 
 from console.alerts import Page, Wanted, list_alerts
 from console.connections import Database, open_database
-from console.cursor import BadCursor
+from console.cursor import BadCursor, write_cursor
 
 RECEIVED = datetime(2026, 11, 20, 12, tzinfo=UTC)
 INSERT = """
@@ -218,3 +218,28 @@ def test_console_cannot_write(database: Database) -> None:
     """The console's connections refuse every change."""
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         database.execute("DELETE FROM alerts")
+
+
+def test_cursor_of_another_database_is_refused(database: Database, database_url: str) -> None:
+    """A place that was never reached here is no place to wait at: what is new would be skipped."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        insert(connection, "A1")
+        with pytest.raises(BadCursor, match="beyond the end"):
+            list_alerts(database, Wanted(), cursor=write_cursor("alerts oldest", 2))
+        database.rollback()
+        assert list_alerts(database, Wanted(), cursor=write_cursor("alerts oldest", 1)).rows == []
+
+
+def test_number_that_was_drawn_and_not_used_is_not_passed(database: Database, database_url: str) -> None:
+    """A reader stays at the last alert there is: after a crash the numbers of what was rolled back come again."""
+    with psycopg.connect(database_url) as connection:
+        insert(connection, "A1")
+        connection.commit()
+        insert(connection, "A2")
+        connection.rollback()
+        page = list_alerts(database, Wanted())
+        database.rollback()
+        connection.execute("SELECT setval('alerts_position_seq', 1)")  # what a crash does to a sequence
+        insert(connection, "A3")
+        connection.commit()
+    assert names(list_alerts(database, Wanted(), cursor=page.resume_cursor)) == ["A3"]
