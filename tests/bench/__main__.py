@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench.forward import forwarding_table, measure_forwarding
 from tests.bench.latency import Journeys, measure_latency
 from tests.e2e.running import Stack
 
@@ -44,6 +45,9 @@ def main() -> None:
         finally:
             if stack.process is not None:
                 stack.stop()
+    with console.status("forwarding to a receiver that answers at once, and beside those that hang"):
+        forwarding = measure_forwarding()
+    console.print(forwarding_table(forwarding))
 
 
 if __name__ == "__main__":

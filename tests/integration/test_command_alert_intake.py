@@ -358,6 +358,54 @@ def test_a_subscription_name_is_taken_once(run: Run, configuration_file: Path) -
     assert "allow_http" in run("subscriptions", "add", "other", "http://127.0.0.1:1/").line
 
 
+def test_a_subscription_is_changed_and_its_secret_replaced(run: Run, workshop: Workshop, query: Query) -> None:
+    """Every term can be given, changed and taken back; the new secret is printed once and signs beside the old one."""
+    terms = [
+        "--merchant",
+        "M1",
+        "--min-amount",
+        "10.00",
+        "--leave-out",
+        "amount",
+        "--rate-limit",
+        "5",
+        "--timeout",
+        "7",
+    ]
+    first = run("subscriptions", "add", "shop", "https://shop.example", "--header", "X-Key:hidden", *terms, "--json")
+    assert first.status == 0, first.err
+    changes = ["--currency", "EUR", "--rate-limit", "0", "--clear", "headers", "--personal-data", "--name", "orders"]
+    assert run("subscriptions", "change", "shop", *changes).status == 0
+    shown = run("subscriptions", "show", "orders", "--json").json
+    assert shown["filters"] == {"merchants": ["M1"], "currencies": ["EUR"], "min_amount": "10.00"}
+    assert (shown["rate_limit"], shown["timeout"], shown["personal_data"]) == (None, 7.0, True)
+    assert (shown["leave_out"], shown["credentials"]["headers"]) == (["amount"], [])
+    assert run("subscriptions", "change", "orders", "--clear", "filters", "--clear", "leave-out").status == 0
+    assert "nothing to change" in run("subscriptions", "change", "orders").line
+    rotated = run("subscriptions", "rotate-secret", "orders", "--overlap", "1h", "--json").json
+    (row,) = query("SELECT id::text, sealed, filters, leave_out FROM subscriptions")
+    assert (row["filters"], row["leave_out"]) == ({}, [])
+    credentials = unseal_credentials(row["sealed"], row["id"], workshop.keyring)
+    assert (credentials.secret, credentials.retiring[0].secret) == (rotated["secret"], first.json["secret"])
+    assert "--overlap" in run("subscriptions", "rotate-secret", "orders", "--overlap", "soon").line
+    assert "rotate secret" in run("subscriptions", "show", "orders").out
+
+
+def test_deliveries_that_were_given_up_are_retried_together(run: Run, workshop: Workshop, query: Query) -> None:
+    """All of a subscription since a moment become due; without the moment, or with an id as well, nothing does."""
+    run("subscriptions", "add", "shop", "https://shop.example")
+    push(workshop, alert("A1"), alert("A2"))
+    query("UPDATE outbox SET state = 'given_up', attempts = 13, ended_at = now() RETURNING 1")
+    assert "--since" in run("deliveries", "retry", "--subscription", "shop").line
+    assert "either" in run("deliveries", "retry").line
+    assert "no subscription" in run("deliveries", "retry", "--subscription", "other", "--since", "2020-01-01").line
+    assert run("deliveries", "retry", "--subscription", "shop", "--since", "2099-01-01", "--json").json["retried"] == 0
+    assert run("deliveries", "retry", "--subscription", "shop", "--since", "2020-01-01", "--json").json["retried"] == 2
+    assert query("SELECT DISTINCT state, spared FROM outbox") == [{"state": "due", "spared": 13}]
+    (listed, _) = run("deliveries", "list", "--subscription", "shop", "--since", "2020-01-01", "--json").json["data"]
+    assert run("deliveries", "show", listed["id"], "--json").json["log"] == []
+
+
 def test_a_delivery_that_was_given_up_is_retried(run: Run, workshop: Workshop, query: Query) -> None:
     """`retry` makes it due now; a delivered one and one that is being attempted are left alone."""
     run("subscriptions", "add", "shop", "https://shop.example")

@@ -1,9 +1,11 @@
 """The shape of a subscription, which console and workers share."""
 
 import base64
+import time
 
 import pytest
 
+from console.durations import parse_duration
 from schemas.keyring import Keyring, Tampered
 from schemas.subscription import (
     Credentials,
@@ -11,6 +13,7 @@ from schemas.subscription import (
     check_secret,
     check_url,
     generate_secret,
+    rotate_secret,
     seal_credentials,
     subscription_binding,
     unseal_credentials,
@@ -116,3 +119,46 @@ def test_a_pattern_matches_by_name() -> None:
     assert wants_event(["alert.*"], "alert.updated")
     assert wants_event(["*"], "intake.journal_lost")
     assert not wants_event(["alert.created", "alert.resolved"], "alert.updated")
+
+
+def test_a_replaced_secret_signs_until_its_overlap_ends() -> None:
+    """The new secret comes first, the former beside it, and later alone no more."""
+    first, second = generate_secret(), generate_secret()
+    rotated = rotate_secret(Credentials(secret=first, headers={"X-Key": "key"}), second, 3600)
+    now = time.time()
+    assert rotated.signing_secrets(now) == [second, first]
+    assert rotated.signing_secrets(now + 3601) == [second]
+    assert rotated.headers == {"X-Key": "key"}
+    assert unseal_credentials(seal_credentials(rotated, OWN, KEYRING), OWN, KEYRING) == rotated
+
+
+def test_a_rotation_without_overlap_ends_every_former_secret() -> None:
+    """After a leak nothing but the new secret signs."""
+    third = generate_secret()
+    rotated = rotate_secret(Credentials(secret=generate_secret()), generate_secret(), 3600)
+    assert rotate_secret(rotated, third, 0).signing_secrets(time.time()) == [third]
+
+
+def test_only_so_many_secrets_sign_at_once() -> None:
+    """A receiver need not try more than four signatures."""
+    credentials = Credentials(secret=generate_secret())
+    for _ in range(3):
+        credentials = rotate_secret(credentials, generate_secret(), 3600)
+    assert len(credentials.signing_secrets(time.time())) == 4
+    with pytest.raises(ValueError, match="former secrets"):
+        rotate_secret(credentials, generate_secret(), 3600)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("24h", 86_400), ("90m", 5400), ("2d", 172_800), ("45", 45), ("0", 0), (" 5 s ", 5)]
+)
+def test_a_length_of_time(text: str, seconds: int) -> None:
+    """People write 24h, 90m, 2d, or seconds."""
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "h", "-1h", "1.5h", "1w", "99999d", "\u0661h"])
+def test_what_is_no_length_of_time(text: str) -> None:
+    """Anything else is refused."""
+    with pytest.raises(ValueError, match="length of time"):
+        parse_duration(text)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from schemas.alert import Alert
-from schemas.forwarded import forward_body
+from schemas.forwarded import check_leave_out, forward_body
 from tests.unit.messages import (
     ETHOCA,
     KEYRING,
@@ -114,3 +114,38 @@ def test_personal_fields_are_withheld() -> None:
     assert "PERSON" not in body
     assert KEYRING.card_token("4111111111111111").hex() not in body
     assert json.loads(body)["payload"]["descriptorContact"] is None
+
+
+def test_what_is_left_out_is_null_and_said_nowhere_else() -> None:
+    """A key that a subscription does not get stays, as null, and what would tell it goes from the enrichment."""
+    alert = alert_of(read_body(sample("ethoca-push-customer-dispute.json"), ETHOCA))
+    enrich_alert(alert, Rules())
+    left_out = check_leave_out(["amount", "cardBin", "enrichment.member_id"])
+    body = json.loads(forward_body(alert, "alert.created", OCCURRED_AT, NOW, left_out))
+    assert len(body["payload"]) == 46
+    assert (body["payload"]["amount"], body["payload"]["cardBin"]) == (None, None)
+    assert not {"amount_minor", "card_network", "member_id"} & set(body["enrichment"])
+    assert body["payload"]["currency"] == "USD"
+    nothing = json.loads(forward_body(alert, "alert.created", OCCURRED_AT, NOW, ["enrichment"]))
+    assert nothing["enrichment"] == {}
+
+
+def test_only_what_there_is_can_be_left_out() -> None:
+    """A misspelt name would let through what was to be withheld; the id is what a consumer knows an alert by."""
+    assert check_leave_out(["amount", "amount"]) == ("amount",)
+    for name in ("ammount", "id", "enrichment.", ""):
+        with pytest.raises(ValueError, match="leave out"):
+            check_leave_out([name])
+
+
+def test_every_key_of_the_payload_can_be_left_out_but_the_id() -> None:
+    """All 46 are known by name."""
+    documented = set(json.loads(sample("reseller-alert-created.json"))["payload"])
+    assert set(check_leave_out(documented - {"id"})) == documented - {"id"}
+
+
+def test_contact_goes_out_to_who_gets_it() -> None:
+    """The contact stands where the documented webhook has it."""
+    alert = alert_of(read_ethoca({}))
+    body = json.loads(forward_body(alert, "alert.created", OCCURRED_AT, NOW, (), "+1 555 0100"))
+    assert body["payload"]["descriptorContact"] == "+1 555 0100"

@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.configuration import Forwarding
-from workers.delivery.policy import Answer, judge_answer, next_wait, seconds_asked
+from workers.delivery.policy import Answer, decide_outcome, judge_answer, next_wait, seconds_asked
 
 SETTINGS = Forwarding(schedule=(10, 20), jitter=0.5)
 
@@ -56,3 +56,35 @@ def test_unreadable_or_past_request_asks_for_nothing(header: str | None) -> None
 def test_request_is_bounded() -> None:
     """No receiver can postpone an alert by more than a day."""
     assert seconds_asked("9" * 40) == 86_400
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [(200, "delivered"), (500, "due"), (None, "due"), (429, "due"), (404, "given_up"), (410, "due")],
+)
+def test_outcome_of_an_attempt(status: int | None, state: str) -> None:
+    """Delivered, due again, or given up: what follows from the verdict while the schedule lasts."""
+    outcome = decide_outcome(1, Answer(status, 1.0), SETTINGS)
+    assert outcome.state == state
+    assert (outcome.wait is not None) == (state == "due")
+    assert outcome.spared == (status == 410)
+
+
+def test_last_attempt_gives_up_unless_it_says_nothing_about_the_item() -> None:
+    """A failure after the last wait gives up; a failed probe and a receiver that is gone do not count."""
+    assert decide_outcome(3, Answer(500, 1.0), SETTINGS).state == "given_up"
+    for outcome in (
+        decide_outcome(3, Answer(410, 1.0), SETTINGS),
+        decide_outcome(3, Answer(500, 1.0), SETTINGS, probe=True),
+        decide_outcome(3, Answer(404, 1.0), SETTINGS, probe=True),
+    ):
+        assert (outcome.state, outcome.spared) == ("due", True)
+        assert outcome.wait == SETTINGS.probe_interval
+
+
+def test_default_schedule_lasts_about_three_days() -> None:
+    """Thirteen attempts over 2.9 days at the least, and 3.5 at the most with the jitter."""
+    settings = Forwarding()
+    assert len(settings.schedule) == 12
+    assert 2.8 < sum(settings.schedule) / 86_400 < 3.0
+    assert sum(settings.schedule) * (1 + settings.jitter) / 86_400 < 3.5

@@ -15,6 +15,12 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # RFC 4291, 2.4: all that is assigned of it
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
+# Set aside by the registries (IANA special-purpose addresses), which not every Python knows to be no public ones.
+SET_ASIDE: tuple[Network, ...] = (
+    ipaddress.IPv4Network("192.0.0.0/24"),
+    ipaddress.IPv6Network("2001::/23"),
+    ipaddress.IPv6Network("3fff::/20"),
+)
 # A metadata service at an address that looks public (Azure's WireServer). The others are link-local or private.
 METADATA = frozenset({ipaddress.IPv4Address("168.63.129.16")})
 
@@ -57,5 +63,7 @@ def plain_address(text: str) -> Address:
 def is_public(address: Address) -> bool:
     """Say whether an address, as `plain_address` reads it, belongs to the public internet."""
     if address in METADATA or address.is_multicast or not address.is_global:
+        return False
+    if any(address in network for network in SET_ASIDE):
         return False
     return isinstance(address, ipaddress.IPv4Address) or address in GLOBAL_UNICAST

@@ -5,6 +5,7 @@ Signed by the Standard Webhooks specification: `webhook-id` (the outbox item's i
 """
 
 import base64
+import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -121,8 +122,9 @@ def show_answer(content: bytes, credentials: Credentials) -> str:
     text = "".join(
         character if character.isprintable() else " " for character in content.decode("utf-8", "replace")
     ).strip()
-    for secret in secrets_of(credentials):
-        text = text.replace(secret, HIDDEN) if secret else text
+    secrets = sorted(filter(None, secrets_of(credentials)), key=len, reverse=True)
+    if secrets:
+        text = re.sub("|".join(map(re.escape, secrets)), HIDDEN, text)
     return mask_cards(text)[:ANSWER_KEPT]
 
 

@@ -1,0 +1,203 @@
+"""Where deliveries go, over what, and what of them and of their answers is kept."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from structlog.testing import capture_logs
+
+from schemas.configuration import Forwarding
+from schemas.subscription import Credentials
+from tests.conftest import CertificateFiles
+from tests.integration.conftest import Query
+from tests.integration.downstream import QUICK, SECRET, Receiver, announce, run_receiver, subscribe, tuned
+from workers.delivery.forward import forward
+from workers.settings import Workshop
+
+STRICT = Forwarding(schedule=(60,), allow_http=True)
+PUBLIC = "203.0.113.7"  # of a documentation network: nobody is there, and it is not public either
+
+
+def resolve_to(*addresses: str) -> Any:  # noqa: ANN401 - a resolver
+    """Return a resolver that answers everything with these addresses, a call after the other when there are several."""
+    calls: list[tuple[str, int]] = []
+
+    def resolve(host: str, port: int) -> list[tuple[Any, ...]]:
+        address = addresses[min(len(calls), len(addresses) - 1)]
+        calls.append((host, port))
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        return [(family, socket.SOCK_STREAM, 6, "", (address, port, 0, 0) if ":" in address else (address, port))]
+
+    resolve.calls = calls  # type: ignore[attr-defined]  # for the test to look at
+    return resolve
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "0x7f.1"])  # noqa: S104, E501 # fmt: skip
+def test_no_way_of_writing_leads_to_loopback(workshop: Workshop, receiver: Receiver, query: Query, host: str) -> None:
+    """By the system's own resolver: whatever a URL calls this machine, nothing arrives."""
+    strict = tuned(workshop, STRICT)
+    subscribe(strict, receiver.url.replace("127.0.0.1", host))
+    announce(strict, "alert.created")
+    assert forward(strict, 0.3) == {"again": 1}
+    assert receiver.received == []
+    assert "public" in query("SELECT error FROM attempts")[0]["error"]
+
+
+def test_a_name_that_resolves_to_loopback_gets_no_connection(
+    workshop: Workshop, receiver: Receiver, query: Query
+) -> None:
+    """The address decides, not the name, and no connection is even begun."""
+    strict = tuned(workshop, STRICT)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(0.2)
+        subscribe(strict, f"http://shop.example:{listening.getsockname()[1]}/")
+        announce(strict, "alert.created")
+        assert forward(strict, 0.3, resolve_to("127.0.0.1")) == {"again": 1}
+        with pytest.raises(TimeoutError):
+            listening.accept()
+    assert "public" in query("SELECT error FROM attempts")[0]["error"]
+
+
+def test_rebinding_gains_nothing(workshop: Workshop, receiver: Receiver, query: Query) -> None:
+    """A name is asked for once a connection, and the address that was checked is the one connected to."""
+    strict = tuned(workshop, msgspec.structs.replace(STRICT, timeout=0.3, allow_networks=("203.0.113.0/24",)))
+    subscribe(strict, receiver.url.replace("127.0.0.1", "shop.example"))
+    announce(strict, "alert.created")
+    resolve = resolve_to(PUBLIC, "127.0.0.1")
+    assert forward(strict, 0.2, resolve) == {"again": 1}
+    assert [host for host, _port in resolve.calls] == ["shop.example"]
+    assert receiver.received == []
+
+
+def test_allowed_network_is_delivered_to(workshop: Workshop, receiver: Receiver) -> None:
+    """A network of the configuration is reached without opening every other."""
+    inside = tuned(workshop, msgspec.structs.replace(STRICT, allow_networks=("127.0.0.0/8",)))
+    subscribe(inside, receiver.url.replace("127.0.0.1", "shop.example"))
+    announce(inside, "alert.created")
+    assert forward(inside, 0.3, resolve_to("127.0.0.1")) == {"done": 1}
+    ((headers, _body),) = receiver.received
+    assert headers["host"].startswith("shop.example:")
+
+
+def test_only_addresses_that_may_be_are_used_of_several(workshop: Workshop, receiver: Receiver) -> None:
+    """Of a name with several addresses those that are refused are passed over, those that are dead too."""
+    inside = tuned(workshop, msgspec.structs.replace(STRICT, allow_networks=("127.0.0.1/32", "127.0.0.2/32")))
+    subscribe(inside, receiver.url.replace("127.0.0.1", "shop.example"))
+    announce(inside, "alert.created")
+
+    def resolve(_host: str, port: int) -> list[tuple[Any, ...]]:
+        addresses = ("10.0.0.1", "127.0.0.2", "127.0.0.1")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+
+    assert forward(inside, 0.3, resolve) == {"done": 1}
+
+
+def test_environment_names_no_proxy(
+    workshop: Workshop, receiver: Receiver, query: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HTTP_PROXY and its like are for others: deliveries go straight to their receiver."""
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+        monkeypatch.setenv(name.upper(), "http://127.0.0.1:1")
+    quick = tuned(workshop, QUICK)
+    subscribe(quick, receiver.url)
+    announce(quick, "alert.created")
+    assert forward(quick, 0.3) == {"done": 1}
+
+
+@pytest.fixture
+def encrypted(certificates: CertificateFiles) -> Iterator[Receiver]:
+    """Run a receiver over TLS, with a certificate of an authority that nobody knows."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.server.certificate, certificates.server.key)
+    with run_receiver(context) as target:
+        yield target
+
+
+def test_unknown_authority_gets_nothing(workshop: Workshop, encrypted: Receiver, query: Query) -> None:
+    """A certificate that cannot be verified ends the connection before anything is sent."""
+    quick = tuned(workshop, msgspec.structs.replace(QUICK, schedule=(60,)))
+    subscribe(quick, encrypted.url)
+    announce(quick, "alert.created")
+    assert forward(quick, 0.3) == {"again": 1}
+    assert encrypted.received == []
+    assert "SSL" in query("SELECT error FROM attempts")[0]["error"]
+
+
+@pytest.mark.parametrize(("host", "verdict"), [("localhost", "done"), ("shop.example", "again")])
+def test_authority_of_ones_own_is_trusted_for_its_own_names(
+    workshop: Workshop, encrypted: Receiver, certificates: CertificateFiles, host: str, verdict: str
+) -> None:
+    """`service_ca` admits a private authority; the certificate still has to be that of the host."""
+    own = tuned(workshop, msgspec.structs.replace(QUICK, schedule=(60,), service_ca=str(certificates.ca)))
+    subscribe(own, encrypted.url.replace("127.0.0.1", host))
+    announce(own, "alert.created")
+    assert forward(own, 0.4, resolve_to("127.0.0.1")) == {verdict: 1}
+    assert len(encrypted.received) == (verdict == "done")
+
+
+def test_redirect_to_inside_is_not_followed(quick: Workshop, receiver: Receiver, query: Query) -> None:
+    """Where a receiver points to is nobody's concern; that it did stands in the log."""
+    receiver.statuses = [307]
+    subscribe(quick, receiver.url)
+    announce(quick, "alert.created")
+    assert forward(quick, 0.3) == {"final": 1}
+    assert len(receiver.received) == 1
+    assert query("SELECT status FROM attempts") == [{"status": 307}]
+
+
+def test_beginning_of_the_answer_is_kept_without_what_must_not_be(
+    quick: Workshop, receiver: Receiver, query: Query
+) -> None:
+    """500 characters, printable, card numbers masked, and nothing of the credentials that a receiver repeats."""
+    receiver.statuses = [422]
+    receiver.body = b"no\0such card 4111 1111 1111 1111; key was hidden-key, basic dXNlcjpoaWRkZW4=\xff" + b"x" * 5000
+    credentials = Credentials(secret=SECRET, basic=("user", "hidden"), headers={"X-API-Key": "hidden-key"})
+    subscribe(quick, receiver.url + "?token=hidden-too", credentials=credentials)
+    announce(quick, "alert.created")
+    with capture_logs() as logs:
+        assert forward(quick, 0.3) == {"final": 1}
+    (attempt,) = query("SELECT answer FROM attempts")
+    assert attempt["answer"].startswith("no such card 4111 11** **** 1111; key was [hidden], basic [hidden]")
+    assert len(attempt["answer"]) == 500
+    assert "hidden" not in str(logs).replace("[hidden]", "")
+
+
+def test_a_large_answer_is_not_read_to_its_end(quick: Workshop, receiver: Receiver) -> None:
+    """Only its beginning is taken, and the next delivery has a connection of its own."""
+    receiver.body = b"x" * 20_000_000
+    subscribe(quick, receiver.url)
+    announce(quick, "alert.created")
+    announce(quick, "alert.created")
+    assert forward(quick, 0.6) == {"done": 2}
+
+
+def test_connections_are_kept_between_deliveries(quick: Workshop, query: Query) -> None:
+    """One connection serves one delivery after the other."""
+    accepted: list[socket.socket] = []
+
+    def serve(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        accepted.append(connection)
+        with connection:
+            for _ in range(3):
+                request = b""
+                while b"\r\n\r\n" not in request or len(request.partition(b"\r\n\r\n")[2]) < int(
+                    request.lower().partition(b"content-length:")[2].split(b"\r\n")[0]
+                ):
+                    request += connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve, args=(listening,))
+        thread.start()
+        subscribe(quick, f"http://127.0.0.1:{listening.getsockname()[1]}/", concurrency=1)
+        for _ in range(3):
+            announce(quick, "alert.created")
+        assert forward(quick, 0.8) == {"done": 3}
+        thread.join(10)
+    assert len(accepted) == 1

@@ -1,0 +1,220 @@
+"""Subscriptions and deliveries over the API, and many deliveries by command: real gunicorn, real servers."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+import requests
+
+from console.connections import Database, prepare_session
+from console.deliveries import Sought, bound_sought, retry_matching
+from console.subscriptions import remove_subscription
+from deploy.embedded.settings import Secrets
+from schemas.subscription import check_secret, unseal_credentials
+from tests.integration.conftest import Query
+from tests.integration.console_server import Client, run_console
+from tests.integration.downstream import Receiver, announce, subscribe
+from workers.delivery.forward import forward
+from workers.settings import Workshop
+
+WHOLE: dict[str, Any] = {
+    "name": "orders", "url": "https://orders.example/hook", "events": ["alert.*"], "description": "the shop",
+    "filters": {"merchants": ["M1"], "min_amount": "10.00"}, "format": "reseller",
+    "leave_out": ["acquirerReferenceNumber"], "personal_data": True, "rate_limit": 5.5, "concurrency": 3,
+    "timeout": 7.5,
+}  # fmt: skip
+PROOF = {"basic": {"user": "shop", "password": "hidden-password"}, "headers": {"X-API-Key": "hidden-key"}}
+
+
+@pytest.fixture
+def console(
+    environment: dict[str, str], workshop: Workshop, intake_secrets: Secrets, tmp_path: Path
+) -> Iterator[Client]:
+    """Run a console on empty servers."""
+    with run_console(environment, intake_secrets.console_token, tmp_path) as client:
+        yield client
+
+
+@pytest.fixture
+def writer(workshop: Workshop) -> Iterator[Database]:
+    """Return a connection as the command has it."""
+    with psycopg.connect(workshop.database_url, row_factory=psycopg.rows.dict_row) as database:
+        prepare_session(database, writable=True)
+        yield database
+
+
+def send(console: Client, method: str, path: str, document: object = None) -> requests.Response:
+    """Send a request with the token and a JSON body."""
+    headers = {"Authorization": f"Bearer {console.token}"}
+    return requests.request(method, console.url + path, json=document, headers=headers, timeout=20)
+
+
+def test_a_subscription_lives_from_post_to_delete(console: Client, workshop: Workshop, query: Query) -> None:
+    """Added, shown, changed, paused, its secret replaced, removed; its secrets are in no later answer."""
+    added = send(console, "POST", "/v1/subscriptions", WHOLE | PROOF)
+    assert added.status_code == 201
+    secret = added.json()["secret"]
+    check_secret(secret)
+    place = added.headers["Location"]
+    shown = console.get(place)
+    assert {name: shown[name] for name in WHOLE} == WHOLE
+    assert (shown["state"], shown["due"], shown["given_up"]) == ("active", 0, 0)
+    assert shown["credentials"] == {
+        "basic_user": "shop", "headers": ["X-API-Key"], "former_secrets": 0, "sealed_because": None,
+    }  # fmt: skip
+    changed = send(console, "PATCH", place, {"state": "paused", "rate_limit": None, "headers": {}, "filters": {}})
+    assert changed.status_code == 200
+    assert (changed.json()["state"], changed.json()["rate_limit"], changed.json()["filters"]) == ("paused", None, {})
+    assert changed.json()["credentials"]["headers"] == []
+    assert changed.json()["credentials"]["basic_user"] == "shop"
+    rotated = send(console, "POST", f"{place}/rotate-secret", {"overlap": "1h"})
+    assert rotated.json()["former_secrets"] == 1
+    (row,) = query("SELECT id::text, sealed FROM subscriptions")
+    credentials = unseal_credentials(row["sealed"], row["id"], workshop.keyring)
+    assert [credentials.secret, credentials.retiring[0].secret] == [rotated.json()["secret"], secret]
+    assert credentials.basic == ("shop", "hidden-password")
+    later = console.get(place)
+    actions = [operation["action"] for operation in later["operations"]]
+    assert actions == ["add subscription", "pause subscription", "change subscription", "rotate secret"]
+    everything = json.dumps([shown, changed.json(), later, console.get("/v1/subscriptions")])
+    assert not any(word in everything for word in ("hidden", "whsec_"))
+    assert send(console, "DELETE", place).status_code == 204
+    assert console.problem(place)["status"] == 404
+    log = console.process.errors.read_text()
+    assert not any(word in log for word in ("hidden", "whsec_"))
+
+
+def test_a_subscription_is_found_by_name(console: Client) -> None:
+    """Its name serves as well as its id, and the least that is needed has the defaults."""
+    assert send(console, "POST", "/v1/subscriptions", {"name": "a", "url": "https://a.example/"}).status_code == 201
+    shown = console.get("/v1/subscriptions/a")
+    assert shown["events"] == ["alert.created", "alert.resolved"]
+    assert (shown["personal_data"], shown["leave_out"], shown["filters"], shown["rate_limit"]) == (False, [], {}, None)
+    assert send(console, "PATCH", "/v1/subscriptions/a", {"name": "b"}).json()["name"] == "b"
+
+
+REFUSED: list[tuple[object, int, str]] = [
+    ({"name": "a"}, 422, "url"),
+    ({"name": "a", "url": "https://a.example/", "filter": {}}, 422, "filter"),
+    ({"name": "a", "url": "http://a.example:0/"}, 422, "url"),
+    ({"name": "a", "url": "https://a.example/", "events": ["alert.craeted"]}, 422, "craeted"),
+    ({"name": "a", "url": "https://a.example/", "filters": {"merchant": ["M1"]}}, 422, "merchant"),
+    ({"name": "a", "url": "https://a.example/", "leave_out": ["id"]}, 422, "leave out"),
+    ({"name": "a", "url": "https://a.example/", "rate_limit": 0}, 422, "rate_limit"),
+    ({"name": "a", "url": "https://a.example/", "timeout": 1000}, 422, "timeout"),
+    ({"name": "a", "url": "https://a.example/", "format": "xml"}, 422, "format"),
+    ({"name": "a", "url": "https://a.example/", "headers": {"Host": "hidden"}}, 422, "host"),
+    ({"name": "a", "url": "https://a.example/", "basic": {"user": "a:b", "password": "hidden"}}, 422, "basic"),
+    ({"name": str(uuid4()), "url": "https://a.example/"}, 422, "name"),
+    ({"name": "taken", "url": "https://a.example/"}, 409, "already"),
+    (["a"], 400, "object"),
+]
+
+
+def test_a_subscription_that_cannot_work_is_refused(console: Client, query: Query) -> None:
+    """A mistake is told when it is made, in one sentence that quotes no secret, and nothing is changed."""
+    send(console, "POST", "/v1/subscriptions", {"name": "taken", "url": "https://taken.example/"})
+    for document, status, told in REFUSED:
+        answered = send(console, "POST", "/v1/subscriptions", document)
+        assert answered.status_code == status, answered.text
+        assert answered.headers["Content-Type"] == "application/problem+json"
+        assert told in answered.json()["detail"].casefold()
+        assert "hidden" not in answered.text
+        if status == 422 and isinstance(document, dict) and len(document) > 1:
+            assert send(console, "PATCH", "/v1/subscriptions/taken", document).status_code == 422
+    (left,) = query("SELECT name, url FROM subscriptions")
+    assert left["url"] == "https://taken.example/"
+
+
+def test_nobody_writes_without_the_token(console: Client, query: Query) -> None:
+    """Every route that writes demands the token."""
+    for method, path in (
+        ("POST", "/v1/subscriptions"),
+        ("PATCH", "/v1/subscriptions/a"),
+        ("DELETE", "/v1/subscriptions/a"),
+        ("POST", "/v1/subscriptions/a/rotate-secret"),
+        ("POST", f"/v1/deliveries/{uuid4()}/retry"),
+    ):
+        assert requests.request(method, console.url + path, json=WHOLE, timeout=20).status_code == 401
+    assert query("SELECT 1 FROM subscriptions") == []
+
+
+def test_a_delivery_is_shown_with_its_attempts_and_retried(
+    console: Client, quick: Workshop, receiver: Receiver
+) -> None:
+    """Each attempt has status, milliseconds, the answer and when the next was due; a retry delivers."""
+    receiver.statuses, receiver.body = [503, 422, 200], b"not now"
+    subscribe(quick, receiver.url)
+    announce(quick, "alert.created")
+    forward(quick, 0.6)
+    (row,) = console.get("/v1/deliveries", state="given_up")["data"]
+    shown = console.get(f"/v1/deliveries/{row['id']}")
+    first, second = shown["log"]
+    assert (first["status"], first["answer"], second["status"]) == (503, "not now", 422)
+    assert first["milliseconds"] > 0
+    assert (first["next_at"] is None, second["next_at"] is None) == (False, True)
+    retried = send(console, "POST", f"/v1/deliveries/{row['id']}/retry")
+    assert (retried.status_code, retried.json()["state"]) == (200, "due")
+    assert forward(quick, 0.3) == {"done": 1}
+    again = send(console, "POST", f"/v1/deliveries/{row['id']}/retry")
+    assert (again.status_code, "delivered already" in again.json()["detail"]) == (409, True)
+    assert send(console, "POST", f"/v1/deliveries/{uuid4()}/retry").status_code == 404
+    assert console.get("/v1/deliveries", since="2099-01-01")["data"] == []
+
+
+def test_a_retried_delivery_has_its_whole_schedule_again(
+    console: Client, quick: Workshop, receiver: Receiver, query: Query
+) -> None:
+    """One that was given up and fails again after a retry comes again by the schedule."""
+    receiver.statuses = [503]
+    subscribe(quick, receiver.url)
+    announce(quick, "alert.created")
+    assert forward(quick, 0.8) == {"again": 3}
+    (row,) = query("SELECT id, state FROM outbox")
+    assert row["state"] == "given_up"
+    assert send(console, "POST", f"/v1/deliveries/{row['id']}/retry").status_code == 200
+    assert forward(quick, 0.8) == {"again": 3}
+
+
+def test_many_deliveries_are_retried_batch_by_batch(
+    workshop: Workshop, quick: Workshop, receiver: Receiver, writer: Database, query: Query
+) -> None:
+    """All that were given up since a moment are due again, in the order in which they came up, and noted."""
+    subscription_id = subscribe(quick, receiver.url, concurrency=1)
+    other = subscribe(quick, "https://other.example/")
+    announced = [announce(quick, "alert.created") for _ in range(2500)]
+    query("UPDATE outbox SET state = 'given_up', attempts = 13, ended_at = now() RETURNING 1")
+    query("UPDATE outbox SET created_at = created_at - interval '1 day' WHERE alert_id = %s RETURNING 1", announced[0])
+    (named,) = query(
+        "SELECT name, now() - interval '1 hour' AS since FROM subscriptions WHERE id = %s", subscription_id
+    )
+    bounded, total = bound_sought(writer, Sought("given_up", named["name"], named["since"]))
+    assert total == 2499
+    assert list(retry_matching(writer, bounded, "test")) == [1000, 1000, 499]
+    assert list(retry_matching(writer, bounded, "test")) == []
+    states = query("SELECT subscription_id::text AS s, state, count(*) AS n FROM outbox GROUP BY 1, 2")
+    assert {(row["s"], row["state"]): row["n"] for row in states} == {
+        (subscription_id, "due"): 2499, (subscription_id, "given_up"): 1, (other, "given_up"): 2500,
+    }  # fmt: skip
+    assert len(query("SELECT 1 FROM operations WHERE action = 'retry deliveries'")) == 3
+    forward(quick, 0.5)
+    assert receiver.alerts()
+    assert receiver.alerts() == announced[1 : 1 + len(receiver.received)]
+
+
+def test_removing_takes_a_large_backlog_in_parts(
+    quick: Workshop, writer: Database, query: Query, receiver: Receiver
+) -> None:
+    """A subscription goes with all its deliveries; those of others stay."""
+    removed = subscribe(quick, "https://gone.example/")
+    kept = subscribe(quick, receiver.url)
+    announce(quick, "alert.created")
+    query("INSERT INTO outbox (id, event_id, subscription_id, alert_id) SELECT gen_random_uuid(), e.id, %s, e.alert_id"
+          " FROM events e, generate_series(1, 25000) RETURNING 1", removed)  # fmt: skip
+    remove_subscription(writer, removed, "test")
+    assert query("SELECT id::text FROM subscriptions") == [{"id": kept}]
+    assert query("SELECT subscription_id::text FROM outbox") == [{"subscription_id": kept}]
