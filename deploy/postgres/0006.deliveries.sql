@@ -92,9 +92,17 @@ BEGIN
         FROM subscriptions s LEFT JOIN flying f ON f.subscription_id = s.id
         WHERE (s.state = 'active' AND (s.rate_limit IS NULL OR s.id = ANY (metered)))
            OR (s.state = 'tripped' AND s.probe_at <= moment AND s.id = ANY (metered))
+    ), waiting AS MATERIALIZED (
+        -- So many subscriptions have something due; of each no more is looked at than about twice its share.
+        SELECT r.id, r.probe, r.flying, least(r.places, greatest(1, 2 * free / count(*) OVER ())) AS places
+        FROM room r
+        WHERE r.places > 0 AND EXISTS (
+            SELECT FROM outbox o
+            WHERE o.subscription_id = r.id AND o.state = 'due'
+              AND o.due_at <= CASE WHEN r.probe THEN 'infinity' ELSE moment END)
     ), ready AS MATERIALIZED (
         SELECT o.id, o.turn + r.flying AS turn, row_number() OVER (ORDER BY o.turn + r.flying, random()) AS rank
-        FROM room r CROSS JOIN LATERAL (
+        FROM waiting r CROSS JOIN LATERAL (
             SELECT first.id, row_number() OVER (ORDER BY first.due_at, first.position) AS turn
             FROM (
                 SELECT o.id, o.due_at, o.position FROM outbox o
@@ -106,7 +114,7 @@ BEGIN
                       SELECT FROM outbox earlier
                       WHERE earlier.subscription_id = r.id AND earlier.alert_id = o.alert_id
                         AND earlier.state = 'due' AND earlier.position < o.position)
-                ORDER BY o.due_at, o.position LIMIT greatest(r.places, 0)
+                ORDER BY o.due_at, o.position LIMIT r.places
             ) first
         ) o
     ), candidates AS MATERIALIZED (

@@ -146,3 +146,15 @@ def test_slow_receiver_does_not_hold_up_others(quick: Workshop, receiver: Receiv
         forward(quick, 0.3)
     assert len(receiver.received) == 2
     assert {row["error"] for row in query("SELECT error FROM attempts WHERE status IS NULL")} == {"Timeout"}
+
+
+def test_attempt_that_cannot_be_recorded_stops_no_other(quick: Workshop, receiver: Receiver, query: Query) -> None:
+    """What the database refuses to record is left to the end of its lease; the others of its batch are recorded."""
+    subscribe(quick, receiver.url)
+    refused = announce(quick, "alert.created")
+    others = [announce(quick, "alert.created") for _ in range(3)]
+    with connect_database(quick.database_url, "test") as database:
+        database.execute(f"ALTER TABLE attempts ADD CHECK (alert_id <> '{refused}')".encode())
+    assert forward(quick, 0.5)["done"] == 4
+    states = {row["alert_id"]: row["state"] for row in query("SELECT alert_id::text, state FROM outbox")}
+    assert states == {refused: "due", **dict.fromkeys(others, "delivered")}

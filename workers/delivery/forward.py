@@ -14,8 +14,10 @@ from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
 
+import psycopg
 import structlog
 
+from schemas.configuration import Forwarding
 from workers.connections import Database, connect_database
 from workers.deadline import STOPPING, Deadline
 from workers.delivery.circuit import Turn
@@ -69,9 +71,12 @@ class Forwarder:
                 verdicts.update(self.record_finished(database))
                 self.lease_more(database)
                 self.rest(database, deadline)
+            self.sleeping = STOPPING.is_set()
             while self.in_flight and STOPPING.is_set():
+                self.announced = False
+                if not self.finished:
+                    self.wait(database, LONGEST_SLEEP)
                 verdicts.update(self.record_finished(database))
-                self.wait(database, LONGEST_SLEEP)
         return verdicts
 
     def finish(self) -> Counter[str]:
@@ -145,7 +150,7 @@ class Forwarder:
             )
             for item, answer in done
         ]
-        turns = record_attempts(database, attempts, self.settings)
+        turns = record_each(database, attempts, self.settings)
         for item, _answer in done:
             self.finished.popleft()
             self.in_flight.pop((item.outbox_id, item.lease), None)
@@ -191,6 +196,22 @@ def forward(workshop: Workshop, seconds: float, resolve: Resolve | None = None) 
     """Deliver what is due, for about `seconds`, then wait for what is still in flight. Return attempts by verdict."""
     forwarder = Forwarder(workshop, resolve)
     return forwarder.run(seconds) + forwarder.finish()
+
+
+def record_each(database: Database, attempts: Sequence[Attempt], settings: Forwarding) -> list[Turn]:
+    """Record attempts together; if the database refuses that for what they hold, one by one without the culprit.
+
+    It would be refused again for ever; left alone, its item is due again when its lease ends.
+    """
+    try:
+        return record_attempts(database, attempts, settings)
+    except (psycopg.DataError, psycopg.IntegrityError) as error:
+        if len(attempts) == 1:
+            log.error(  # noqa: TRY400 - without the text of the error, which may quote an answer
+                "attempt_not_recorded", webhook_id=attempts[0].item.outbox_id, error=type(error).__name__
+            )
+            return []
+    return [turn for attempt in attempts for turn in record_each(database, [attempt], settings)]
 
 
 def log_attempts(attempts: Sequence[Attempt], turns: Sequence[Turn]) -> None:
