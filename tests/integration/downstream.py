@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from schemas.alert import Alert
 from schemas.configuration import Forwarding
 from schemas.subscription import Credentials, generate_secret, seal_credentials
 from workers.connections import Database, connect_database
+from workers.delivery.forward import Forwarder
+from workers.delivery.guard import Resolve
 from workers.delivery.lease import now
 from workers.intake.announce import announce_events
 from workers.intake.outcomes import Event
@@ -144,6 +147,16 @@ def announce(workshop: Workshop, *types: str, alert_id: str | None = None, **fac
     with connect_database(workshop.database_url, "test") as database, database.transaction():
         announce_events(database, [Event(event, alert) for event in types])
     return alert.id
+
+
+def deliver(workshop: Workshop, attempts: int, resolve: Resolve | None = None, seconds: float = 20) -> Counter[str]:
+    """Forward until so many attempts are recorded, and a moment longer; return all there were, by verdict."""
+    forwarder = Forwarder(workshop, resolve)
+    verdicts: Counter[str] = Counter()
+    until = time.monotonic() + seconds
+    while verdicts.total() < attempts and time.monotonic() < until:
+        verdicts += forwarder.run(0.1)
+    return verdicts + forwarder.run(0.1) + forwarder.finish()
 
 
 def end_leases(database: Database) -> None:

@@ -8,9 +8,8 @@ from standardwebhooks import Webhook
 from schemas.configuration import Forwarding
 from schemas.subscription import Credentials
 from tests.integration.conftest import Query
-from tests.integration.downstream import QUICK, SECRET, Receiver, announce, end_leases, subscribe, tuned
+from tests.integration.downstream import QUICK, SECRET, Receiver, announce, deliver, end_leases, subscribe, tuned
 from workers.connections import connect_database
-from workers.delivery.forward import forward
 from workers.delivery.lease import Attempt, lease_due, now, record_attempts
 from workers.delivery.policy import Answer, Outcome
 from workers.settings import Workshop
@@ -21,7 +20,7 @@ def test_delivery_is_signed_and_authenticated(quick: Workshop, receiver: Receive
     credentials = Credentials(secret=SECRET, basic=("shop", "pa:ss"), headers={"X-API-Key": "key"})
     subscribe(quick, receiver.url, credentials=credentials)
     announce(quick, "alert.created")
-    assert forward(quick, 0.3) == {"done": 1}
+    assert deliver(quick, 1) == {"done": 1}
     ((headers, body),) = receiver.received
     Webhook(SECRET).verify(body, headers)
     assert headers["authorization"] == "Basic c2hvcDpwYTpzcw=="
@@ -37,7 +36,7 @@ def test_webhook_id_is_stable_over_attempts(quick: Workshop, receiver: Receiver,
     receiver.statuses = [500, 429, 200]
     subscribe(quick, receiver.url)
     announce(quick, "alert.created")
-    assert forward(quick, 1.0) == {"again": 2, "done": 1}
+    assert deliver(quick, 3) == {"again": 2, "done": 1}
     assert len({headers["webhook-id"] for headers, _body in receiver.received}) == 1
     attempts = query("SELECT status, next_at IS NULL AS last FROM attempts ORDER BY number")
     assert [(row["status"], row["last"]) for row in attempts] == [(500, False), (429, False), (200, True)]
@@ -48,7 +47,7 @@ def test_used_up_schedule_is_given_up(quick: Workshop, receiver: Receiver, query
     receiver.statuses = [503]
     subscribe(quick, receiver.url)
     announce(quick, "alert.created")
-    assert forward(quick, 1.0) == {"again": 3}
+    assert deliver(quick, 3) == {"again": 3}
     assert query("SELECT state, attempts FROM outbox") == [{"state": "given_up", "attempts": 3}]
 
 
@@ -58,7 +57,7 @@ def test_final_answers_are_not_repeated(quick: Workshop, receiver: Receiver, que
     receiver.statuses = [status]
     subscribe(quick, receiver.url)
     announce(quick, "alert.created")
-    assert forward(quick, 0.3) == {"final": 1}
+    assert deliver(quick, 1) == {"final": 1}
     assert len(receiver.received) == 1
     assert query("SELECT state FROM outbox") == [{"state": "given_up"}]
 
@@ -68,7 +67,7 @@ def test_receiver_that_is_gone_pauses_its_subscription(quick: Workshop, receiver
     receiver.statuses = [410]
     subscribe(quick, receiver.url)
     announce(quick, "alert.created", "alert.updated")
-    assert forward(quick, 0.5) == {"pause": 1}
+    assert deliver(quick, 1) == {"pause": 1}
     assert query("SELECT state FROM subscriptions") == [{"state": "paused"}]
     assert query("SELECT state, count(*) AS n FROM outbox GROUP BY state") == [{"state": "due", "n": 2}]
 
@@ -78,7 +77,7 @@ def test_one_alert_is_told_in_order(quick: Workshop, receiver: Receiver, query: 
     receiver.statuses = [500, 200]
     subscribe(quick, receiver.url)
     alert_id = announce(quick, "alert.created", "alert.updated", "alert.resolved")
-    forward(quick, 1.0)
+    deliver(quick, 4)
     assert receiver.events() == ["alert.created", "alert.created", "alert.updated", "alert.resolved"]
     assert {row["alert_id"] for row in query("SELECT alert_id::text FROM outbox")} == {alert_id}
 
@@ -87,7 +86,7 @@ def test_subscription_gets_only_what_it_asked_for(quick: Workshop, receiver: Rec
     """Events outside a subscription's list are not due to it."""
     subscribe(quick, receiver.url, events=("alert.resolved",))
     announce(quick, "alert.created", "alert.resolved")
-    forward(quick, 0.3)
+    deliver(quick, 1)
     assert receiver.events() == ["alert.resolved"]
 
 
@@ -99,7 +98,7 @@ def test_killed_forwarder_loses_nothing(quick: Workshop, receiver: Receiver, que
         (item,) = lease_due(database, 10, QUICK)
         assert lease_due(database, 10, QUICK) == []
         end_leases(database)
-    assert forward(quick, 0.6) == {"done": 1}
+    assert deliver(quick, 1) == {"done": 1}
     assert receiver.received[0][0]["webhook-id"] == item.outbox_id
 
 
@@ -122,7 +121,7 @@ def test_private_addresses_are_refused_by_default(quick: Workshop, receiver: Rec
     subscribe(quick, receiver.url)
     announce(quick, "alert.created")
     guarded = tuned(quick, Forwarding(schedule=(60,), allow_http=True))
-    assert forward(guarded, 0.3) == {"again": 1}
+    assert deliver(guarded, 1) == {"again": 1}
     assert receiver.received == []
     assert "not a public one" in query("SELECT error FROM attempts")[0]["error"]
 
@@ -131,7 +130,7 @@ def test_plain_http_is_refused_by_default(quick: Workshop, receiver: Receiver, q
     """Unless allowed, nothing is sent over plain HTTP."""
     subscribe(quick, receiver.url)
     announce(quick, "alert.created")
-    assert forward(tuned(quick, Forwarding(schedule=(60,), allow_private_addresses=True)), 0.3) == {"again": 1}
+    assert deliver(tuned(quick, Forwarding(schedule=(60,), allow_private_addresses=True)), 1) == {"again": 1}
     assert receiver.received == []
     assert "plain http" in query("SELECT error FROM attempts")[0]["error"]
 
@@ -143,7 +142,7 @@ def test_slow_receiver_does_not_hold_up_others(quick: Workshop, receiver: Receiv
         subscribe(quick, receiver.url)
         announce(quick, "alert.created")
         announce(quick, "alert.created")
-        forward(quick, 0.3)
+        deliver(quick, 4)
     assert len(receiver.received) == 2
     assert {row["error"] for row in query("SELECT error FROM attempts WHERE status IS NULL")} == {"Timeout"}
 
@@ -155,6 +154,6 @@ def test_attempt_that_cannot_be_recorded_stops_no_other(quick: Workshop, receive
     others = [announce(quick, "alert.created") for _ in range(3)]
     with connect_database(quick.database_url, "test") as database:
         database.execute(f"ALTER TABLE attempts ADD CHECK (alert_id <> '{refused}')".encode())
-    assert forward(quick, 0.5)["done"] == 4
+    assert deliver(quick, 4)["done"] == 4
     states = {row["alert_id"]: row["state"] for row in query("SELECT alert_id::text, state FROM outbox")}
     assert states == {refused: "due", **dict.fromkeys(others, "delivered")}

@@ -14,8 +14,7 @@ from schemas.configuration import Forwarding
 from schemas.subscription import Credentials
 from tests.conftest import CertificateFiles
 from tests.integration.conftest import Query
-from tests.integration.downstream import QUICK, SECRET, Receiver, announce, run_receiver, subscribe, tuned
-from workers.delivery.forward import forward
+from tests.integration.downstream import QUICK, SECRET, Receiver, announce, deliver, run_receiver, subscribe, tuned
 from workers.settings import Workshop
 
 STRICT = Forwarding(schedule=(60,), allow_http=True)
@@ -42,7 +41,7 @@ def test_no_way_of_writing_leads_to_loopback(workshop: Workshop, receiver: Recei
     strict = tuned(workshop, STRICT)
     subscribe(strict, receiver.url.replace("127.0.0.1", host))
     announce(strict, "alert.created")
-    assert forward(strict, 0.3) == {"again": 1}
+    assert deliver(strict, 1) == {"again": 1}
     assert receiver.received == []
     assert "public" in query("SELECT error FROM attempts")[0]["error"]
 
@@ -56,7 +55,7 @@ def test_a_name_that_resolves_to_loopback_gets_no_connection(
         listening.settimeout(0.2)
         subscribe(strict, f"http://shop.example:{listening.getsockname()[1]}/")
         announce(strict, "alert.created")
-        assert forward(strict, 0.3, resolve_to("127.0.0.1")) == {"again": 1}
+        assert deliver(strict, 1, resolve_to("127.0.0.1")) == {"again": 1}
         with pytest.raises(TimeoutError):
             listening.accept()
     assert "public" in query("SELECT error FROM attempts")[0]["error"]
@@ -68,7 +67,7 @@ def test_rebinding_gains_nothing(workshop: Workshop, receiver: Receiver, query: 
     subscribe(strict, receiver.url.replace("127.0.0.1", "shop.example"))
     announce(strict, "alert.created")
     resolve = resolve_to(PUBLIC, "127.0.0.1")
-    assert forward(strict, 0.2, resolve) == {"again": 1}
+    assert deliver(strict, 1, resolve) == {"again": 1}
     assert [host for host, _port in resolve.calls] == ["shop.example"]
     assert receiver.received == []
 
@@ -78,7 +77,7 @@ def test_allowed_network_is_delivered_to(workshop: Workshop, receiver: Receiver)
     inside = tuned(workshop, msgspec.structs.replace(STRICT, allow_networks=("127.0.0.0/8",)))
     subscribe(inside, receiver.url.replace("127.0.0.1", "shop.example"))
     announce(inside, "alert.created")
-    assert forward(inside, 0.3, resolve_to("127.0.0.1")) == {"done": 1}
+    assert deliver(inside, 1, resolve_to("127.0.0.1")) == {"done": 1}
     ((headers, _body),) = receiver.received
     assert headers["host"].startswith("shop.example:")
 
@@ -93,7 +92,7 @@ def test_only_addresses_that_may_be_are_used_of_several(workshop: Workshop, rece
         addresses = ("10.0.0.1", "127.0.0.2", "127.0.0.1")
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
 
-    assert forward(inside, 0.3, resolve) == {"done": 1}
+    assert deliver(inside, 1, resolve) == {"done": 1}
 
 
 def test_environment_names_no_proxy(
@@ -106,7 +105,7 @@ def test_environment_names_no_proxy(
     quick = tuned(workshop, QUICK)
     subscribe(quick, receiver.url)
     announce(quick, "alert.created")
-    assert forward(quick, 0.3) == {"done": 1}
+    assert deliver(quick, 1) == {"done": 1}
 
 
 @pytest.fixture
@@ -123,7 +122,7 @@ def test_unknown_authority_gets_nothing(workshop: Workshop, encrypted: Receiver,
     quick = tuned(workshop, msgspec.structs.replace(QUICK, schedule=(60,)))
     subscribe(quick, encrypted.url)
     announce(quick, "alert.created")
-    assert forward(quick, 0.3) == {"again": 1}
+    assert deliver(quick, 1) == {"again": 1}
     assert encrypted.received == []
     assert "SSL" in query("SELECT error FROM attempts")[0]["error"]
 
@@ -136,7 +135,7 @@ def test_authority_of_ones_own_is_trusted_for_its_own_names(
     own = tuned(workshop, msgspec.structs.replace(QUICK, schedule=(60,), service_ca=str(certificates.ca)))
     subscribe(own, encrypted.url.replace("127.0.0.1", host))
     announce(own, "alert.created")
-    assert forward(own, 0.4, resolve_to("127.0.0.1")) == {verdict: 1}
+    assert deliver(own, 1, resolve_to("127.0.0.1")) == {verdict: 1}
     assert len(encrypted.received) == (verdict == "done")
 
 
@@ -145,7 +144,7 @@ def test_redirect_to_inside_is_not_followed(quick: Workshop, receiver: Receiver,
     receiver.statuses = [307]
     subscribe(quick, receiver.url)
     announce(quick, "alert.created")
-    assert forward(quick, 0.3) == {"final": 1}
+    assert deliver(quick, 1) == {"final": 1}
     assert len(receiver.received) == 1
     assert query("SELECT status FROM attempts") == [{"status": 307}]
 
@@ -160,7 +159,7 @@ def test_beginning_of_the_answer_is_kept_without_what_must_not_be(
     subscribe(quick, receiver.url + "?token=hidden-too", credentials=credentials)
     announce(quick, "alert.created")
     with capture_logs() as logs:
-        assert forward(quick, 0.3) == {"final": 1}
+        assert deliver(quick, 1) == {"final": 1}
     (attempt,) = query("SELECT answer FROM attempts")
     assert attempt["answer"].startswith("no such card 4111 11** **** 1111; key was [hidden], basic [hidden]")
     assert len(attempt["answer"]) == 500
@@ -173,7 +172,7 @@ def test_a_large_answer_is_not_read_to_its_end(quick: Workshop, receiver: Receiv
     subscribe(quick, receiver.url)
     announce(quick, "alert.created")
     announce(quick, "alert.created")
-    assert forward(quick, 0.6) == {"done": 2}
+    assert deliver(quick, 2) == {"done": 2}
 
 
 def test_connections_are_kept_between_deliveries(quick: Workshop, query: Query) -> None:
@@ -198,6 +197,6 @@ def test_connections_are_kept_between_deliveries(quick: Workshop, query: Query) 
         subscribe(quick, f"http://127.0.0.1:{listening.getsockname()[1]}/", concurrency=1)
         for _ in range(3):
             announce(quick, "alert.created")
-        assert forward(quick, 0.8) == {"done": 3}
+        assert deliver(quick, 3) == {"done": 3}
         thread.join(10)
     assert len(accepted) == 1

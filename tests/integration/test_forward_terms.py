@@ -13,8 +13,7 @@ from schemas.envelope import Envelope, seal_envelope
 from schemas.journal import append_entry, connect_journal
 from schemas.subscription import Credentials, Retiring, generate_secret, rotate_secret
 from tests.integration.conftest import Query
-from tests.integration.downstream import SECRET, Receiver, announce, subscribe
-from workers.delivery.forward import forward
+from tests.integration.downstream import SECRET, Receiver, announce, deliver, subscribe
 from workers.intake.pipeline import drain
 from workers.settings import Workshop
 
@@ -54,7 +53,7 @@ def test_only_alerts_that_fit_are_due(quick: Workshop, receiver: Receiver) -> No
     announce(quick, "alert.created", merchant_id="M2", amount="10.00", currency="USD")
     announce(quick, "alert.created", merchant_id="M1", amount="9.99", currency="USD")
     announce(quick, "alert.created")
-    assert forward(quick, 0.3) == {"done": 1}
+    assert deliver(quick, 1) == {"done": 1}
     assert receiver.alerts() == [wanted]
 
 
@@ -62,7 +61,7 @@ def test_what_is_left_out_does_not_arrive(quick: Workshop, receiver: Receiver) -
     """A subscription without the amount and our additions gets all 46 keys, and neither."""
     subscribe(quick, receiver.url, leave_out=["amount", "enrichment"])
     announce(quick, "alert.created", amount="10.00", currency="USD")
-    assert forward(quick, 0.3) == {"done": 1}
+    assert deliver(quick, 1) == {"done": 1}
     ((_headers, body),) = receiver.received
     document = json.loads(body)
     assert (document["payload"]["amount"], document["payload"]["currency"]) == (None, "USD")
@@ -75,7 +74,7 @@ def test_personal_data_goes_only_to_who_gets_it(quick: Workshop, receiver: Recei
     for personal_data in (False, True):
         subscribe(quick, f"{receiver.url}/{personal_data}", personal_data=personal_data)
     push(quick, {"providerId": "A1", "provider": "ETHOCA", "descriptorContact": "+1 555 0100"})
-    assert forward(quick, 0.4) == {"done": 2}
+    assert deliver(quick, 2) == {"done": 2}
     contacts = [json.loads(body)["payload"]["descriptorContact"] for _headers, body in receiver.received]
     assert sorted(contacts, key=str) == ["+1 555 0100", None]
     assert query("SELECT 1 FROM events WHERE alert::text LIKE '%%555 0100%%'") == []
@@ -86,7 +85,7 @@ def test_personal_data_is_gone_with_the_body(quick: Workshop, receiver: Receiver
     subscribe(quick, receiver.url, personal_data=True)
     push(quick, {"providerId": "A1", "provider": "ETHOCA", "descriptorContact": "+1 555 0100"})
     query("DELETE FROM raw_bodies RETURNING 1")
-    assert forward(quick, 0.4) == {"done": 1}
+    assert deliver(quick, 1) == {"done": 1}
     assert json.loads(receiver.received[0][1])["payload"]["descriptorContact"] is None
 
 
@@ -97,7 +96,7 @@ def test_two_signatures_while_a_secret_is_replaced(quick: Workshop, receiver: Re
     rotated = rotate_secret(Credentials(secret=first, retiring=(ended,)), second, 3600)
     subscribe(quick, receiver.url, credentials=rotated)
     announce(quick, "alert.created")
-    assert forward(quick, 0.3) == {"done": 1}
+    assert deliver(quick, 1) == {"done": 1}
     (delivery,) = receiver.received
     assert len(delivery[0]["webhook-signature"].split(" ")) == 2
     assert [verifies(secret, delivery) for secret in (first, second, third)] == [True, True, False]
@@ -118,7 +117,7 @@ def test_verifier_of_npm_accepts_both_signatures(
     second = generate_secret()
     subscribe(quick, receiver.url, credentials=rotate_secret(Credentials(secret=SECRET), second, 3600))
     announce(quick, "alert.created")
-    assert forward(quick, 0.3) == {"done": 1}
+    assert deliver(quick, 1) == {"done": 1}
     headers, body = receiver.received[0]
     given = {"secrets": [SECRET, second, generate_secret()], "body": body.decode(), "headers": headers}
     node = subprocess.run(

@@ -17,8 +17,7 @@ from deploy.embedded.settings import Secrets
 from schemas.subscription import check_secret, unseal_credentials
 from tests.integration.conftest import Query
 from tests.integration.console_server import Client, run_console
-from tests.integration.downstream import Receiver, announce, subscribe
-from workers.delivery.forward import forward
+from tests.integration.downstream import Receiver, announce, deliver, subscribe
 from workers.settings import Workshop
 
 WHOLE: dict[str, Any] = {
@@ -150,7 +149,7 @@ def test_a_delivery_is_shown_with_its_attempts_and_retried(
     receiver.statuses, receiver.body = [503, 422, 200], b"not now"
     subscribe(quick, receiver.url)
     announce(quick, "alert.created")
-    forward(quick, 0.6)
+    deliver(quick, 2)
     (row,) = console.get("/v1/deliveries", state="given_up")["data"]
     shown = console.get(f"/v1/deliveries/{row['id']}")
     first, second = shown["log"]
@@ -159,7 +158,7 @@ def test_a_delivery_is_shown_with_its_attempts_and_retried(
     assert (first["next_at"] is None, second["next_at"] is None) == (False, True)
     retried = send(console, "POST", f"/v1/deliveries/{row['id']}/retry")
     assert (retried.status_code, retried.json()["state"]) == (200, "due")
-    assert forward(quick, 0.3) == {"done": 1}
+    assert deliver(quick, 1) == {"done": 1}
     again = send(console, "POST", f"/v1/deliveries/{row['id']}/retry")
     assert (again.status_code, "delivered already" in again.json()["detail"]) == (409, True)
     assert send(console, "POST", f"/v1/deliveries/{uuid4()}/retry").status_code == 404
@@ -173,11 +172,11 @@ def test_a_retried_delivery_has_its_whole_schedule_again(
     receiver.statuses = [503]
     subscribe(quick, receiver.url)
     announce(quick, "alert.created")
-    assert forward(quick, 0.8) == {"again": 3}
+    assert deliver(quick, 3) == {"again": 3}
     (row,) = query("SELECT id, state FROM outbox")
     assert row["state"] == "given_up"
     assert send(console, "POST", f"/v1/deliveries/{row['id']}/retry").status_code == 200
-    assert forward(quick, 0.8) == {"again": 3}
+    assert deliver(quick, 3) == {"again": 3}
 
 
 def test_many_deliveries_are_retried_batch_by_batch(
@@ -201,7 +200,7 @@ def test_many_deliveries_are_retried_batch_by_batch(
         (subscription_id, "due"): 2499, (subscription_id, "given_up"): 1, (other, "given_up"): 2500,
     }  # fmt: skip
     assert len(query("SELECT 1 FROM operations WHERE action = 'retry deliveries'")) == 3
-    forward(quick, 0.5)
+    deliver(quick, 5)
     assert receiver.alerts()
     assert receiver.alerts() == announced[1 : 1 + len(receiver.received)]
 
