@@ -9,7 +9,7 @@ import itertools
 import random
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
@@ -35,7 +35,8 @@ class Push:
 class Ledger:
     """What the door answered. The keys are request ids; `kept` are those refused as malformed (400), kept all the same.
 
-    `refused` counts pushes that failed twice, `repeated` those that needed their second attempt.
+    `refused` counts pushes that failed twice, `repeated` those that needed their second attempt, `reasons` the failures
+    by what they were: an error's name, or a status with its reason code.
     """
 
     pushes: int = 0
@@ -43,6 +44,7 @@ class Ledger:
     repeated: int = 0
     acknowledged: dict[str, Push] = field(default_factory=dict)
     kept: dict[str, Push] = field(default_factory=dict)
+    reasons: Counter[str] = field(default_factory=Counter)
 
     @property
     def alerts(self) -> list[str]:
@@ -92,8 +94,8 @@ class Load:
         for attempt in range(2):
             try:
                 answer = sender.push(push.body)
-            except (OSError, http.client.HTTPException):
-                answer = None
+            except (OSError, http.client.HTTPException) as error:
+                answer, reason = None, type(error).__name__
             if answer is not None and answer.status in {200, 400}:
                 with self._lock:
                     self.ledger.pushes += 1
@@ -101,6 +103,10 @@ class Load:
                     into = self.ledger.acknowledged if answer.acknowledged else self.ledger.kept
                     into[answer.headers["x-request-id"]] = push
                 return True
+            if answer is not None:
+                reason = f"{answer.status} {answer.json()['Errors']['Error'][0]['ReasonCode']}"
+            with self._lock:
+                self.ledger.reasons[reason] += 1
             sender.close()
         with self._lock:
             self.ledger.pushes += 1

@@ -77,7 +77,9 @@ def conclude(site: Site, trials: Sequence[Trial]) -> list[Row]:
         wrong += [f"{trial.fault.name}: lost {what}" for what in verdict.lost]
         wrong += [f"{trial.fault.name}: doubled {what}" for what in verdict.doubled]
         if trial.fault.steady and trial.ledger.refused:
-            wrong.append(f"{trial.fault.name}: {trial.ledger.refused} pushes were refused twice")
+            wrong.append(
+                f"{trial.fault.name}: {trial.ledger.refused} pushes were refused twice: {trial.ledger.reasons}"
+            )
     status, books = audit(site)
     if status or not books["balanced"]:
         wrong.append(f"the books do not balance: {books}")
