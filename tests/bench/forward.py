@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,6 @@ from pathlib import Path
 
 import psycopg
 import requests
-import structlog
 from psycopg.types.json import Jsonb
 from rich.table import Table
 from standardwebhooks import Webhook
@@ -33,9 +33,10 @@ from schemas.keyring import Keyring
 from schemas.secret import Secret
 from schemas.sources import Source
 from schemas.subscription import Credentials, generate_secret, seal_credentials
-from workers.connections import connect_database
+from workers.connections import Database, connect_database
 from workers.delivery.forward import Forwarder
 from workers.delivery.lease import lease_due
+from workers.logs import configure_logs
 from workers.settings import Workshop
 
 ROUNDS = 5
@@ -43,6 +44,7 @@ DELIVERIES = 3000
 SUBSCRIPTIONS = 100
 HANGING = 10
 EACH = 40
+FORWARD_SECONDS = 5.0  # as the workers' ticks
 LEASED = 16
 LEASES = 400
 SECRET = generate_secret()
@@ -65,6 +67,26 @@ class Measured:
     to_bare: float
     beside_hanging: float
     leases: dict[int, float]
+
+
+class Delivered(Exception):
+    """Everything that can be delivered has been."""
+
+
+class Counting(Forwarder):
+    """A forwarder that ends when so many deliveries are recorded."""
+
+    def __init__(self, workshop: Workshop, total: int) -> None:
+        super().__init__(workshop)
+        self.missing = total
+
+    def record_finished(self, database: Database) -> Counter[str]:
+        """Record and count. Raises Delivered."""
+        verdicts = super().record_finished(database)
+        self.missing -= verdicts["done"]
+        if self.missing <= 0:
+            raise Delivered
+        return verdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +119,16 @@ class Site:
 
     def deliver(self, seconds: float) -> float:
         """Run one forwarder until what can be delivered is, and return the deliveries a second."""
-        forwarder = Forwarder(self.workshop)
         with psycopg.connect(self.workshop.database_url, autocommit=True) as database:
             (total,) = database.execute(COUNT_DUE).fetchone() or (0,)
-        delivered, began, ended = 0, time.perf_counter(), 0.0
-        while delivered < total and time.perf_counter() - began < seconds:
-            delivered += forwarder.run(0.25)["done"]
-            ended = time.perf_counter()
-        if delivered < total:
-            raise RuntimeError(f"only {delivered} of {total} were delivered in {seconds:g} seconds")
-        return delivered / (ended - began)
+        forwarder = Counting(self.workshop, total)
+        began = time.perf_counter()
+        try:
+            while time.perf_counter() - began < seconds:
+                forwarder.run(FORWARD_SECONDS)
+        except Delivered:
+            return float(total / (time.perf_counter() - began))
+        raise RuntimeError(f"not all of {total} were delivered in {seconds:g} seconds")
 
     def post(self) -> float:
         """Sign and post as many bodies in a bare loop, and return how many a second."""
@@ -181,7 +203,7 @@ def make_workshop(database_url: str) -> Workshop:
 
 def measure_forwarding() -> Measured:
     """Measure everything."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    log_to_nowhere()
     bare: list[float] = []
     forwarded: list[float] = []
     alone: list[float] = []
@@ -213,6 +235,14 @@ def measure_forwarding() -> Measured:
         statistics.median(b / a for b, a in zip(beside, alone, strict=True)),
         {due: statistics.median(taken) for due, taken in times.items()},
     )
+
+
+def log_to_nowhere() -> None:
+    """Make every log line as the workers do, and write it to nowhere."""
+    configure_logs()
+    (handler,) = logging.getLogger().handlers
+    assert isinstance(handler, logging.StreamHandler)
+    handler.setStream(Path(os.devnull).open("w"))  # noqa: SIM115 - for as long as the process lasts
 
 
 def forwarding_table(measured: Measured) -> Table:
