@@ -25,6 +25,11 @@ class Client:
         parameters: Any = query
         return requests.request(method, self.url + path, params=parameters, headers=headers, timeout=20)
 
+    def begin(self, path: str) -> requests.Response:
+        """Send a request with the token and read no more of the answer than its head."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return requests.get(self.url + path, headers=headers, timeout=20, stream=True)
+
     def get(self, path: str, **query: object) -> Any:  # noqa: ANN401 - any JSON
         """Return what the API answers with 200."""
         answer = self.ask(path, "GET", **query)

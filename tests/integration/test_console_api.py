@@ -191,8 +191,9 @@ def test_description_is_public_and_of_this_server(console_of_module: Client) -> 
     for path, operations in description["paths"].items():
         place = path.replace("{id}", "00000000-0000-0000-0000-000000000000")
         if "get" in operations:
-            answer = console_of_module.ask(place)
-            assert answer.status_code == (404 if "{id}" in path else 200), answer.text
+            # Not read to its end: the stream of events has none.
+            with console_of_module.begin(place) as answer:
+                assert answer.status_code == (404 if "{id}" in path else 200), path
         else:
             assert console_of_module.ask(place).headers["Allow"] == "OPTIONS, POST"
 
