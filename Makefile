@@ -47,11 +47,13 @@ bench: $(READY)
 
 # How often each fault is injected.
 TIMES ?= 3
+# One fault, injected that often, may take long.
+PATIENTLY := -o faulthandler_timeout=3600
 faults: $(READY)
-	@exec env TIMES=$(TIMES) FAULTS_TABLE=var/faults.md $(BIN)/python -m pytest -m long tests/faults
+	@exec env TIMES=$(TIMES) FAULTS_TABLE=var/faults.md $(BIN)/python -m pytest $(PATIENTLY) -m long tests/faults
 
 sentinel: $(READY)
-	@TIMES=$(TIMES) SENTINEL_TABLE=var/sentinel.md exec $(BIN)/python -m pytest tests/sentinel
+	@TIMES=$(TIMES) SENTINEL_TABLE=var/sentinel.md exec $(BIN)/python -m pytest $(PATIENTLY) tests/sentinel
 
 format: $(READY)
 	$(BIN)/ruff format .
