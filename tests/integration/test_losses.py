@@ -129,3 +129,19 @@ def test_recurring_entry_id_does_not_swallow_an_alert(client: redis.Redis, works
     (account,) = audit(client, workshop)
     assert (account.added, account.settled, account.balanced) == (2, 2, True)
     assert query("SELECT count(*) AS n FROM receipts")[0]["n"] == 2
+
+
+def test_recurring_id_of_an_unreadable_entry_does_not_swallow_an_alert(
+    client: redis.Redis, workshop: Workshop, query: Query
+) -> None:
+    """Nor does a receipt that names no request, that of an entry which is no envelope, keep an alert from storage."""
+    drain(workshop, "drain@test/0", 0.1)
+    then = remember(client)
+    entry_id = client.xadd(STREAM, {"no": "envelope"})
+    assert drain_all(client, workshop) == {"rejected": 1}
+    push(client, workshop, *alerts("A2"))
+    ((_, fields),) = cast("Any", client.xrange(STREAM))
+    fall_back(client, then)
+    client.xadd(STREAM, fields, id=cast("Any", entry_id))
+    assert drain_all(client, workshop) == {"stored": 1}
+    assert query("SELECT count(*) AS n FROM alerts")[0]["n"] == 1

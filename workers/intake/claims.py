@@ -82,7 +82,7 @@ def claim_identities(
 FIND_RECURRING = """
     SELECT (extract(epoch FROM entered_at) * 1000)::bigint AS entered_at, sequence
     FROM json_populate_recordset(NULL::receipts, %s::json) w
-    JOIN receipts r USING (entered_at, sequence, incarnation) WHERE r.request_id <> w.request_id
+    JOIN receipts r USING (entered_at, sequence, incarnation) WHERE r.request_id IS DISTINCT FROM w.request_id
 """
 SELECT_ALERTS = sql.SQL("SELECT {names} FROM alerts WHERE id = ANY(%s)").format(
     names=sql.SQL(", ").join(map(sql.Identifier, ALERT_COLUMNS))
