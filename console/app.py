@@ -10,17 +10,17 @@ from typing import Any
 import structlog
 from flask import Flask, Response, g, request
 
-from console.api import answer, create_api
-from console.feed import Feed
-from console.feed_api import create_feed_api
+from console.alerts.feed import Feed
 from console.logs import configure_logs
-from console.openapi import describe_api
-from console.page import create_page
-from console.pool import ReadPool
-from console.problem import answer_problems
-from console.rejections_api import create_rejections_api
-from console.subscriptions_api import create_subscriptions_api
+from console.pages.page import create_page
 from console.unreachable import Unreachable
+from console.web.alerts import answer, create_api
+from console.web.events import create_feed_api
+from console.web.openapi import describe_api
+from console.web.pool import ReadPool
+from console.web.problem import answer_problems
+from console.web.rejections import create_rejections_api
+from console.web.subscriptions import create_subscriptions_api
 from schemas.configuration import load_configuration, require_address
 from schemas.journal import connect_journal
 from schemas.keyring import load_keyring

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from console.alerts import MAX_LIMIT, Wanted, find_alerts, list_alerts, read_alert
+from console.alerts.queries import MAX_LIMIT, Wanted, find_alerts, list_alerts, read_alert
 from console.connections import open_database
 from console.cursor import BadCursor
 from console.moments import parse_moment

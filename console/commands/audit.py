@@ -4,8 +4,8 @@ from typing import BinaryIO
 
 import click
 
-from console.acknowledged import Acknowledgements, audit_acknowledgements, read_acknowledgements
-from console.books import Account, audit_books, present_books
+from console.books.acknowledged import Acknowledgements, audit_acknowledgements, read_acknowledgements
+from console.books.audit import Account, audit_books, present_books
 from console.connections import open_database, open_redis
 from console.report import print_json, print_table, reporting
 from schemas.configuration import load_configuration

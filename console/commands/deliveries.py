@@ -6,10 +6,10 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from console.alerts import MAX_LIMIT
+from console.alerts.queries import MAX_LIMIT
 from console.connections import open_database
 from console.cursor import BadCursor
-from console.deliveries import (
+from console.downstream.deliveries import (
     STATES,
     Sought,
     bound_sought,

@@ -4,14 +4,14 @@ from datetime import datetime
 
 import click
 
-from console.alerts import MAX_LIMIT
+from console.alerts.queries import MAX_LIMIT
 from console.commands.alerts import Moment
 from console.commands.replay import replay_command
 from console.connections import open_database
 from console.cursor import BadCursor
 from console.operations import name_operator
-from console.rejections import STATES, Sought, list_rejections, read_rejection
-from console.rejections_replay import discard_rejection
+from console.rejections.queries import STATES, Sought, list_rejections, read_rejection
+from console.rejections.replay import discard_rejection
 from console.report import print_json, print_table, reporting, show_cell
 from console.unreachable import Refused
 from schemas.configuration import load_configuration

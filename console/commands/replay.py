@@ -14,9 +14,9 @@ from rich.progress import Progress
 from console.commands.alerts import Moment
 from console.connections import open_database, open_redis
 from console.operations import name_operator
-from console.rejections import Sought
-from console.rejections_bulk import Left, Waiting, bound_sought, replay_matching
-from console.rejections_replay import Desk, Replay, replay_rejection
+from console.rejections.bulk import Left, Waiting, bound_sought, replay_matching
+from console.rejections.queries import Sought
+from console.rejections.replay import Desk, Replay, replay_rejection
 from console.report import print_json, reporting
 from console.unreachable import Refused, Unreachable
 from schemas.configuration import load_configuration

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from console.backlog import count_rows, measure_queues, measure_stream
+from console.books.backlog import count_rows, measure_queues, measure_stream
 from console.connections import open_database, open_redis
 from console.report import print_json, print_table, reporting
 from console.unreachable import Unreachable

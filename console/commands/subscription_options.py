@@ -59,7 +59,7 @@ def taking_terms(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def read_given(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the terms that were given, as console.terms.Terms names them; what was not is not in it."""
+    """Return the terms that were given, as console.downstream.terms.Terms names them; what was not is not in it."""
     terms = {name: value for name, value in given.items() if name not in FILTERS and value not in (None, ())}
     for name in ("rate_limit", "concurrency", "timeout"):
         if terms.get(name) == 0:
@@ -73,7 +73,7 @@ def read_filters_given(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_proof_given(basic: str | None, headers: Sequence[str]) -> dict[str, Any]:
-    """Return the credentials that were given, as console.terms.Proof names them. Raises Refused, quoting no secret."""
+    """Return the credentials that were given, as Proof names them. Raises Refused, quoting no secret."""
     proof: dict[str, Any] = {}
     if basic:
         user, colon, password = read_option("--basic", basic).partition(":")

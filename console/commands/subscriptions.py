@@ -5,14 +5,11 @@ from typing import Any
 import click
 import msgspec
 
-from console.alerts import MAX_LIMIT
+from console.alerts.queries import MAX_LIMIT
 from console.commands.subscription_options import read_filters_given, read_given, read_proof_given, taking_terms
 from console.connections import open_database
 from console.cursor import BadCursor
-from console.durations import parse_duration
-from console.operations import name_operator
-from console.report import print_json, print_table, reporting
-from console.subscriptions import (
+from console.downstream.subscriptions import (
     add_subscription,
     change_subscription,
     hold_subscription,
@@ -22,7 +19,10 @@ from console.subscriptions import (
     rotate_signing_secret,
     set_state,
 )
-from console.terms import read_proof, read_terms
+from console.downstream.terms import read_proof, read_terms
+from console.durations import parse_duration
+from console.operations import name_operator
+from console.report import print_json, print_table, reporting
 from console.unreachable import Refused
 from schemas.configuration import load_configuration
 from schemas.keyring import Keyring, load_keyring

@@ -16,8 +16,8 @@ import pytest
 import redis
 from psycopg.rows import dict_row
 
-from console.acknowledged import Acknowledgement, audit_acknowledgements
-from console.books import Account, audit_books
+from console.books.acknowledged import Acknowledgement, audit_acknowledgements
+from console.books.audit import Account, audit_books
 from console.connections import open_database
 from deploy.embedded.engine import Server
 from deploy.embedded.postgres import find_postgres, start_postgres

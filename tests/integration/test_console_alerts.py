@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from console.alerts import Page, Wanted, list_alerts
+from console.alerts.queries import Page, Wanted, list_alerts
 from console.connections import Database, open_database
 from console.cursor import BadCursor, write_cursor
 

@@ -9,8 +9,8 @@ import psycopg
 import pytest
 import requests
 
-from console.subscriptions import add_subscription
-from console.terms import Terms
+from console.downstream.subscriptions import add_subscription
+from console.downstream.terms import Terms
 from deploy.embedded.settings import Secrets
 from schemas.envelope import Envelope, seal_envelope
 from schemas.journal import append_entry, connect_journal

@@ -9,10 +9,10 @@ from uuid import uuid4
 import pytest
 import redis
 
-from console.acknowledged import Acknowledgement, audit_acknowledgements, read_acknowledgements
-from console.books import Account, audit_books, present_books, read_accounts, read_recorded
+from console.books.acknowledged import Acknowledgement, audit_acknowledgements, read_acknowledgements
+from console.books.audit import Account, audit_books, present_books, read_accounts, read_recorded
+from console.books.stream import read_stream, walk_stream
 from console.connections import Database, open_database
-from console.stream import read_stream, walk_stream
 from schemas.envelope import Envelope, seal_envelope
 from schemas.journal import GROUP, append_entry, connect_journal
 from tests.integration.conftest import Query

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from console.subscriptions import set_state
+from console.downstream.subscriptions import set_state
 from tests.integration.conftest import Query
 from tests.integration.downstream import QUICK, Receiver, announce, deliver, subscribe, tuned
 from workers.connections import connect_database

@@ -13,7 +13,7 @@ import redis
 
 from console.connections import Database, open_database
 from console.keys import BATCH, count_uses, reseal_everything
-from console.rejections import read_rejection
+from console.rejections.queries import read_rejection
 from schemas.envelope import Envelope, binding, seal_envelope
 from schemas.journal import append_entry, connect_journal
 from schemas.keyring import key_id, load_keyring

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 import redis
 
-from console.books import Account, audit_books
+from console.books.audit import Account, audit_books
 from schemas.journal import GROUP, connect_journal
 from tests.integration.conftest import Query
 from tests.integration.test_drain import drain_all, push

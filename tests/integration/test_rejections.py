@@ -17,9 +17,9 @@ import redis
 import requests
 
 from console.connections import open_database
-from console.rejections import Sought, read_rejection
-from console.rejections_bulk import Left, Waiting, bound_sought, replay_matching
-from console.rejections_replay import (
+from console.rejections.bulk import Left, Waiting, bound_sought, replay_matching
+from console.rejections.queries import Sought, read_rejection
+from console.rejections.replay import (
     BadCorrection,
     Desk,
     NoSuchRejection,

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 import redis
 
-from console.books import audit_books
+from console.books.audit import audit_books
 from console.connections import open_database
 from schemas.configuration import Retention
 from schemas.envelope import Envelope, seal_envelope

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from console.openapi import ALERT, SCHEMAS, describe_api
+from console.web.openapi import ALERT, SCHEMAS, describe_api
 from schemas.alert import Alert
 from schemas.presented import present_alert
 

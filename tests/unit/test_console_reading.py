@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
-from console.asked import read_limit, read_order, read_query, read_wanted
 from console.cursor import BadCursor, read_cursor, write_cursor
 from console.moments import parse_moment
-from console.problem import Problem
+from console.web.asked import read_limit, read_order, read_query, read_wanted
+from console.web.problem import Problem
 
 
 @pytest.mark.parametrize(

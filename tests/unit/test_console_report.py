@@ -7,7 +7,7 @@ from uuid import UUID
 import orjson
 import pytest
 
-from console.rejections import show_body
+from console.rejections.queries import show_body
 from console.report import encode_json, print_table
 
 

@@ -3,12 +3,12 @@
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from console.alerts import MAX_LIMIT
-from console.asked import DEFAULT_LIMIT
-from console.deliveries import STATES as DELIVERY_STATES
-from console.feed_api import MEDIA_TYPE as STREAM_TYPE
-from console.feed_api import STARTS
-from console.rejections import STATES as REJECTION_STATES
+from console.alerts.queries import MAX_LIMIT
+from console.downstream.deliveries import STATES as DELIVERY_STATES
+from console.rejections.queries import STATES as REJECTION_STATES
+from console.web.asked import DEFAULT_LIMIT
+from console.web.events import MEDIA_TYPE as STREAM_TYPE
+from console.web.events import STARTS
 from schemas.alert import DETAILS
 
 Schema = dict[str, Any]

@@ -7,16 +7,11 @@ import orjson
 import redis
 from flask import Blueprint, Response, request
 
-from console.admission import admit_program
-from console.api import PAGING, answer, present_page
-from console.asked import read_choice, read_limit, read_query, read_time
 from console.connections import open_database
 from console.cursor import BadCursor
 from console.operations import CONSOLE
-from console.pool import ReadPool
-from console.problem import Problem, present_problem
-from console.rejections import STATES, Sought, list_rejections, read_rejection
-from console.rejections_replay import (
+from console.rejections.queries import STATES, Sought, list_rejections, read_rejection
+from console.rejections.replay import (
     BadCorrection,
     Desk,
     NoSuchRejection,
@@ -26,6 +21,11 @@ from console.rejections_replay import (
     replay_rejection,
 )
 from console.unreachable import Refused
+from console.web.admission import admit_program
+from console.web.alerts import PAGING, answer, present_page
+from console.web.asked import read_choice, read_limit, read_query, read_time
+from console.web.pool import ReadPool
+from console.web.problem import Problem, present_problem
 from schemas.configuration import Configuration
 from schemas.journal import JournalFull, JournalUnavailable
 from schemas.keyring import Keyring

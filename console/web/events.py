@@ -4,13 +4,13 @@ from http import HTTPStatus
 
 from flask import Blueprint, Response, request
 
-from console.admission import admit_program
-from console.asked import read_choice, read_query, refuse
+from console.alerts.events import read_place
+from console.alerts.feed import Feed, TooManyStreams
+from console.alerts.feed_stream import stream_events, watch_client
 from console.cursor import BadCursor
-from console.events import read_place
-from console.feed import Feed, TooManyStreams
-from console.feed_stream import stream_events, watch_client
-from console.problem import Problem, present_problem
+from console.web.admission import admit_program
+from console.web.asked import read_choice, read_query, refuse
+from console.web.problem import Problem, present_problem
 from schemas.subscription import check_events
 
 MEDIA_TYPE = "text/event-stream"

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from console.alerts import Page, parse_uuid
+from console.alerts.queries import Page, parse_uuid
 from console.connections import Database
 from console.cursor import BadCursor, read_cursor, write_cursor
 from console.operations import note_operation

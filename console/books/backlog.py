@@ -5,8 +5,8 @@ from typing import Any
 
 import redis
 
+from console.books.stream import parse_id
 from console.connections import Database
-from console.stream import parse_id
 from schemas.configuration import Journal
 from schemas.journal import GROUP, list_limits, measure_journal
 

@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from flask import Request
 
-from console.problem import Problem
+from console.web.problem import Problem
 
 REALM = "alert-intake"
 

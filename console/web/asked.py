@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 from werkzeug.datastructures import MultiDict
 
-from console.alerts import MAX_LIMIT, Wanted
+from console.alerts.queries import MAX_LIMIT, Wanted
 from console.moments import parse_moment
-from console.problem import Problem
+from console.web.problem import Problem
 
 DEFAULT_LIMIT = 100
 MAX_LENGTH = 1000

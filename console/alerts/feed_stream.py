@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Iterator
 import psycopg_pool
 import structlog
 
-from console.events import write_place
-from console.feed import Feed, Stretch
+from console.alerts.events import write_place
+from console.alerts.feed import Feed, Stretch
 from console.unreachable import Unreachable
 from schemas.subscription import wants_event
 

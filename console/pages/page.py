@@ -5,11 +5,11 @@ from typing import Any
 import redis
 from flask import Blueprint, Response, render_template, request
 
-from console.admission import admit_person
-from console.alerts import Wanted, list_alerts
-from console.backlog import count_rows, measure_stream
-from console.books import audit_books, present_books
-from console.pool import ReadPool
+from console.alerts.queries import Wanted, list_alerts
+from console.books.audit import audit_books, present_books
+from console.books.backlog import count_rows, measure_stream
+from console.web.admission import admit_person
+from console.web.pool import ReadPool
 from schemas.configuration import Configuration
 from schemas.journal import JournalUnavailable
 

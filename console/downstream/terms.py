@@ -5,7 +5,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from console.alerts import parse_uuid
+from console.alerts.queries import parse_uuid
 from schemas.filters import EVERYTHING, Filters
 from schemas.forwarded import check_leave_out
 from schemas.subscription import DEFAULT_EVENTS, Credentials, check_events, check_url, generate_secret

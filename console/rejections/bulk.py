@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 
 from console.connections import Database
-from console.rejections import MATCHES, Sought
-from console.rejections_replay import Desk, NoSuchRejection, NotOpen, Replay, replay_rejection
+from console.rejections.queries import MATCHES, Sought
+from console.rejections.replay import Desk, NoSuchRejection, NotOpen, Replay, replay_rejection
 from console.unreachable import Refused
 from schemas.journal import JournalFull
 

@@ -17,8 +17,8 @@ from typing import Any
 
 import redis
 
+from console.books.stream import PAGE, EntryId, Stream, entry_key, read_incarnation, read_stream, walk_stream
 from console.connections import Database
-from console.stream import PAGE, EntryId, Stream, entry_key, read_incarnation, read_stream, walk_stream
 from console.unreachable import Unreachable
 
 ATTEMPTS = 5

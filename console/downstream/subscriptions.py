@@ -10,11 +10,11 @@ import psycopg
 from psycopg import sql
 from uuid_utils.compat import uuid7
 
-from console.alerts import Page, parse_uuid
+from console.alerts.queries import Page, parse_uuid
 from console.connections import Database
 from console.cursor import read_cursor, write_cursor
+from console.downstream.terms import TERMS_FIELDS, Proof, Terms, read_terms
 from console.operations import note_operation, read_operations
-from console.terms import TERMS_FIELDS, Proof, Terms, read_terms
 from console.unreachable import Refused
 from schemas.keyring import Keyring, Tampered, UnknownKey
 from schemas.subscription import (

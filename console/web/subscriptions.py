@@ -6,12 +6,9 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, request
 
-from console.admission import admit_program
-from console.api import PAGING, answer, present_page
-from console.asked import read_choice, read_limit, read_query, read_time
 from console.connections import open_database
 from console.cursor import BadCursor
-from console.deliveries import (
+from console.downstream.deliveries import (
     STATES,
     NoSuchDelivery,
     NotRetriable,
@@ -20,13 +17,7 @@ from console.deliveries import (
     read_delivery,
     retry_delivery,
 )
-from console.durations import parse_duration
-from console.operations import CONSOLE
-from console.pool import ReadPool
-from console.problem import Problem, present_problem
-from console.rejections_api import read_json_body, sentence
-from console.report import encode_json
-from console.subscriptions import (
+from console.downstream.subscriptions import (
     BadTerms,
     NameTaken,
     NoSuchSubscription,
@@ -38,8 +29,17 @@ from console.subscriptions import (
     rotate_signing_secret,
     set_state,
 )
-from console.terms import PROOF_FIELDS, read_proof, read_terms
+from console.downstream.terms import PROOF_FIELDS, read_proof, read_terms
+from console.durations import parse_duration
+from console.operations import CONSOLE
+from console.report import encode_json
 from console.unreachable import Refused
+from console.web.admission import admit_program
+from console.web.alerts import PAGING, answer, present_page
+from console.web.asked import read_choice, read_limit, read_query, read_time
+from console.web.pool import ReadPool
+from console.web.problem import Problem, present_problem
+from console.web.rejections import read_json_body, sentence
 from schemas.configuration import Configuration
 from schemas.keyring import Keyring
 

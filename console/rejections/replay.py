@@ -12,7 +12,7 @@ from typing import Any
 
 import redis
 
-from console.alerts import parse_uuid
+from console.alerts.queries import parse_uuid
 from console.connections import Database
 from console.operations import note_operation
 from console.unreachable import Refused

@@ -1,0 +1,1 @@
+"""Services downstream: their subscriptions, and the deliveries to them."""

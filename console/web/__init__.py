@@ -1,0 +1,1 @@
+"""The API over HTTP: who may ask, what is asked, and how it is answered."""
