@@ -33,7 +33,7 @@ def read_events(database: Database, place: int, horizon: int, limit: int) -> lis
 
 
 def read_horizon(database: Database) -> tuple[int, int]:
-    """Return the position up to which no event can appear any more, and the last one drawn (see the queries beside this)."""
+    """Return the position up to which no event can appear any more, and the last one drawn (see queries)."""
     row = database.execute(SELECT_HORIZON).fetchone()
     return (int(row["horizon"]), int(row["last"])) if row else (0, 0)
 
