@@ -14,7 +14,7 @@ from ingress.identity import Distrusted, Environment, Identify
 from ingress.ids import look_at_ids
 from ingress.peers import FailedAuthentications
 from ingress.settings import Admission
-from schemas.configuration import Door
+from schemas.door import Door
 from schemas.envelope import Envelope
 from schemas.journal import JournalFull, JournalUnavailable
 

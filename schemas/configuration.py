@@ -7,17 +7,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta, Struct, field
+from msgspec import Meta, field
 
+from schemas.door import Door
 from schemas.enrichers import Lookup, Plugin, RemoteEnrichment
 from schemas.secret import ConfigurationError, Secret
+from schemas.section import Section
 from schemas.sources import Source
 
 Days = Annotated[int, Meta(ge=1)]
-
-
-class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the file; an unknown key in it stops the start."""
 
 
 class Tls(Section, frozen=True):
@@ -27,16 +25,6 @@ class Tls(Section, frozen=True):
     key: str
     client_ca: str
     crl: str | None = None
-
-
-class Door(Section, frozen=True):
-    """Limits of the public listener. Times in seconds, sizes in bytes."""
-
-    max_body: int = 1024 * 1024
-    handshake_timeout: float = 5.0
-    connections_per_address: int = 256
-    failed_authentications_per_minute: int = 60
-    proxy: bool = False
 
 
 class Journal(Section, frozen=True):

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Struct, field
 
+from schemas.door import Rate
 from schemas.secret import Secret
 
 Format = Literal["ethoca", "reseller"]
@@ -52,6 +53,7 @@ class Source(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     credentials     any one of them opens the door; several at once allow rotation; none: the certificate alone
     time_zone       the zone of times that carry none (the member's own zone, Ethoca field vocabulary)
     response_hours  how long the merchant has to respond, counted from the alert time
+    pushes_per_second  from there on pushes are refused (429), on the average of ten seconds; None: no limit
     repair          "bare-uuid": quote an unquoted UUID value, tried only after strict parsing has failed
     """
 
@@ -67,6 +69,7 @@ class Source(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     time_zone: str = "UTC"
     response_hours: float = 24.0
     repair: Literal["none", "bare-uuid"] = "none"
+    pushes_per_second: Rate | None = None
 
     def __post_init__(self) -> None:
         """Refuse what could only fail later, at the first push."""

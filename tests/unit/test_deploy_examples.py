@@ -6,8 +6,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from schemas.configuration import Configuration, Section, load_configuration
+from schemas.configuration import Configuration, load_configuration
 from schemas.enrichers import Lookup, Plugin, RemoteEnrichment
+from schemas.section import Section
 from schemas.sources import Acknowledgement, Basic, Header, Source
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"

@@ -14,7 +14,8 @@ from ingress.authenticate import Credentials
 from ingress.identity import read_pins
 from ingress.receive import Reception, read_body
 from ingress.settings import Admission, Settings
-from schemas.configuration import Configuration, Door, Sealing
+from schemas.configuration import Configuration, Sealing
+from schemas.door import Door
 from schemas.keyring import Keyring
 from schemas.secret import Secret
 from schemas.sources import Header, Source
