@@ -5,12 +5,15 @@ row of the table `alerts`, whose columns are its attributes; facts that have no 
 """
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 import msgspec
+
+from schemas.times import iso_time
 
 # Facts are canonical field name -> text. Money is a plain decimal ("125.40"), a time is UTC ISO 8601 with milliseconds
 # ("2026-11-20T17:11:05.000Z"), an id keeps every digit. A fact that is unknown is absent, never null or empty.
@@ -107,10 +110,14 @@ class Alert:
         )
 
     def to_row(self) -> dict[str, Any]:
-        """Return the columns of the table `alerts`, ready for JSON."""
-        row = {name: getattr(self, name) for name in ROW_ATTRIBUTES}
-        row.update({name: self.facts.get(name) for name in COLUMNS})
-        row["details"] = {name: self.facts[name] for name in DETAILS if name in self.facts}
+        """Return the columns of the table `alerts`, ready for JSON. Facts that are unknown are absent, as in `facts`."""
+        row = dict(zip(ROW_ATTRIBUTES, _row_attributes(self), strict=True))
+        row["details"] = details = {}
+        for name, value in self.facts.items():
+            if name in _COLUMNS:
+                row[name] = value
+            elif name in _DETAILS:
+                details[name] = value
         return row
 
     @classmethod
@@ -135,11 +142,6 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - a column is of any type
             return value
 
 
-def iso_time(moment: datetime) -> str:
-    """Return an aware datetime as UTC ISO 8601 with milliseconds and Z: the form of every time in facts and rows."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def content_of(message: Message) -> bytes:
     """Return what a message says, as bytes that are equal whenever it says the same again, whatever its spelling.
 
@@ -157,3 +159,6 @@ ROW_ATTRIBUTES = (
     "id", "network", "provider_alert_id", "source", "kind", "status", "received_at", "revision", "duplicates",
     "repaired", "card_network", "respond_by", "related", "enrichment", "problems", "seen", "standing",
 )  # fmt: skip
+_row_attributes = attrgetter(*ROW_ATTRIBUTES)
+_COLUMNS = frozenset(COLUMNS)
+_DETAILS = frozenset(DETAILS)

@@ -2,10 +2,28 @@
 
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 
-from schemas.alert import iso_time
-
+# Milliseconds since the epoch: the end of the year 9999, which PostgreSQL and Python both can hold.
+LATEST = 253_402_300_799_999
 _STARTS_WITH_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![^ T])")
+
+
+def iso_time(moment: datetime) -> str:
+    """Return an aware datetime as UTC ISO 8601 with milliseconds and Z: the form of every time in facts and rows."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[: -len("+00:00")] + "Z"
+
+
+def iso_milliseconds(milliseconds: int) -> str:
+    """Return milliseconds since the epoch in the same form. What no datetime can hold becomes the nearest it can."""
+    seconds, rest = divmod(min(max(milliseconds, 0), LATEST), 1000)
+    return f"{_iso_second(seconds)}.{rest:03d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _iso_second(seconds: int) -> str:
+    """Pushes come many a second, and formatting a time costs as much as parsing a small body."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[: -len("+00:00")]
 
 
 class UnreadableTime(ValueError):

@@ -14,8 +14,8 @@ from uuid import uuid4
 
 import orjson
 
-from schemas.alert import iso_time
 from schemas.configuration import Forwarding
+from schemas.times import iso_time
 from workers.connections import Database
 from workers.delivery.circuit import COUNT_FAILURES, Turn, count_runs
 from workers.delivery.policy import Answer, Outcome

@@ -16,12 +16,13 @@ from urllib.parse import urlsplit
 import urllib3
 from standardwebhooks import Webhook
 
-from schemas.alert import Alert, iso_time
+from schemas.alert import Alert
 from schemas.cards import mask_cards
 from schemas.configuration import Forwarding
 from schemas.forwarded import forward_body
 from schemas.keyring import Keyring, Tampered, UnknownKey
 from schemas.subscription import Credentials, unseal_credentials
+from schemas.times import iso_time
 from workers.delivery.guard import AddressRefused, limit_attempt
 from workers.delivery.lease import Item
 from workers.delivery.policy import Answer

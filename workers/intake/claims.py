@@ -6,10 +6,11 @@ from psycopg import sql
 from uuid_utils.compat import uuid7
 
 from schemas.alert import COLUMNS, ROW_ATTRIBUTES, Alert
+from schemas.times import LATEST
 from workers.connections import Database
 from workers.intake.incarnation import EntryIdRecurred
 from workers.intake.outcomes import Identity, Report
-from workers.intake.rows import LATEST, entry_row, insert_rows, origin_row, to_json
+from workers.intake.rows import entry_row, insert_rows, origin_row, to_json
 
 ALERT_COLUMNS = (*ROW_ATTRIBUTES, *COLUMNS, "details")
 

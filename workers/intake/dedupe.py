@@ -9,13 +9,13 @@ What a message may change is decided in `merge`.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from uuid_utils.compat import uuid7
 
-from schemas.alert import Alert, Message, content_of, iso_time
+from schemas.alert import Alert, Message, content_of
 from schemas.keyring import Keyring
+from schemas.times import iso_milliseconds
 from schemas.vocabulary import CLOSED_STATUSES
 from workers.intake.merge import apply_message
 from workers.intake.outcomes import Decisions, Ending, EndingName, Event, Identity, Rejection, Report, Revision
@@ -111,7 +111,7 @@ def moment_of(message: Message, report: Report) -> list[Any]:
 def received_at(report: Report) -> str:
     """When the door received the push, as ISO text."""
     milliseconds = report.envelope.received_at if report.envelope else report.entry.entered_at
-    return iso_time(datetime.fromtimestamp(milliseconds / 1000, UTC))
+    return iso_milliseconds(milliseconds)
 
 
 def fingerprint(message: Message, keyring: Keyring) -> str:

@@ -6,17 +6,16 @@ are settled, and the others are missing, in the books and for good.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any, cast
 
 import redis
 import structlog
 
-from schemas.alert import iso_time
 from schemas.journal import GROUP
+from schemas.times import iso_milliseconds
 from workers.connections import Database
 from workers.intake.outcomes import Entry
-from workers.intake.rows import LATEST, to_json
+from workers.intake.rows import to_json
 
 log = structlog.get_logger()
 
@@ -76,8 +75,7 @@ def count_waiting(client: redis.Redis, database: Database, stream: str, incarnat
 def entry_key(entry_id: bytes) -> dict[str, Any]:
     """Return an entry id as the columns that hold it."""
     milliseconds, _, sequence = entry_id.partition(b"-")
-    moment = datetime.fromtimestamp(min(int(milliseconds), LATEST) / 1000, UTC)
-    return {"entered_at": iso_time(moment), "sequence": int(sequence)}
+    return {"entered_at": iso_milliseconds(int(milliseconds)), "sequence": int(sequence)}
 
 
 LOCK_ACCOUNT = "SELECT base, added FROM journals WHERE incarnation = %s FOR UPDATE"

@@ -4,18 +4,16 @@ So a batch of 500 costs about as many round trips as a batch of one, and Python 
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 import psycopg
 from psycopg import sql
 
-from schemas.alert import iso_time
+from schemas.times import iso_milliseconds
 from workers.connections import Database
 from workers.intake.outcomes import Entry, Report
 
-LATEST = 253_402_300_799_999  # the last millisecond of the year 9999, which PostgreSQL and Python both can hold
 NO_TAIL = sql.SQL("")
 
 
@@ -38,8 +36,11 @@ def insert_rows(
 
 def entry_row(entry: Entry, incarnation: str) -> dict[str, Any]:
     """The columns that name a journal entry."""
-    entered_at = datetime.fromtimestamp(min(entry.entered_at, LATEST) / 1000, UTC)
-    return {"entered_at": iso_time(entered_at), "sequence": entry.sequence, "incarnation": incarnation}
+    return {
+        "entered_at": iso_milliseconds(entry.entered_at),
+        "sequence": entry.sequence,
+        "incarnation": incarnation,
+    }
 
 
 def origin_row(report: Report) -> dict[str, Any]:
@@ -47,8 +48,11 @@ def origin_row(report: Report) -> dict[str, Any]:
     envelope = report.envelope
     if envelope is None:
         return {"request_id": None, "source": None, "received_at": None}
-    received_at = datetime.fromtimestamp(min(envelope.received_at, LATEST) / 1000, UTC)
-    return {"request_id": envelope.request_id, "source": envelope.source, "received_at": iso_time(received_at)}
+    return {
+        "request_id": envelope.request_id,
+        "source": envelope.source,
+        "received_at": iso_milliseconds(envelope.received_at),
+    }
 
 
 def hexed(content: bytes) -> str:

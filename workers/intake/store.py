@@ -8,9 +8,9 @@ from typing import ParamSpec, TypeVar
 import psycopg
 from psycopg import sql
 
-from schemas.alert import iso_time
 from schemas.keyring import Keyring
 from schemas.subscription import rejection_binding
+from schemas.times import iso_time
 from workers.connections import Database
 from workers.intake.claims import ALERT_COLUMNS
 from workers.intake.link import adopt_links
