@@ -35,10 +35,14 @@ class Stack:
     facts: dict[str, str] = field(default_factory=dict)
 
     def launch(self, *options: str) -> subprocess.Popen[bytes]:
-        """Start ``alert-intake up`` on the folder, in a session of its own, without waiting for anything."""
+        """Start ``alert-intake up`` on the folder, in a session of its own, without waiting for anything.
+
+        It ends with the test run, however that ends.
+        """
         given = ("JOURNAL_URL", "BROKER_URL", "DATABASE_URL", "ALERT_INTAKE_CONFIG")
         inherited = {name: value for name, value in os.environ.items() if name not in given}
-        command = [*self.account.python, "-m", "console.command", "up", "--var", str(self.var), *options]
+        up = ["-m", "console.command", "up", "--tethered", "--var", str(self.var)]
+        command = [*self.account.python, *up, *options]
         with self.output.open("ab") as output:
             return subprocess.Popen(
                 command,

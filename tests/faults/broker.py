@@ -1,7 +1,6 @@
 """A Valkey of the test's own, so that it can be killed, kept away and started again at will."""
 
 import signal
-import socket
 import subprocess
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -10,6 +9,8 @@ from pathlib import Path
 import redis
 
 from tests.e2e.running import wait_until
+from tests.ports import free_port
+from tests.tether import tether
 
 
 def find_valkey() -> Path:
@@ -22,13 +23,6 @@ def find_valkey() -> Path:
         for found in Path(place).glob("_binaries/*/valkey-server")
     ]
     return binary
-
-
-def free_port() -> int:
-    """Return a loopback port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(slots=True)
@@ -49,7 +43,7 @@ class Broker:
         command = [str(find_valkey()), "--port", str(self.port), "--bind", "127.0.0.1"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, "--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"],
+                tether([*command, "--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"]),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

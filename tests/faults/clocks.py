@@ -14,6 +14,7 @@ from tests.e2e.running import ROOT
 from tests.faults.journals import stopped
 from tests.faults.site import DRAIN, Site, send_signal
 from tests.programs import require_program
+from tests.tether import tether
 
 BATCHES = 20
 
@@ -40,7 +41,7 @@ def worker(site: Site, offset: int, log: Path) -> Iterator[None]:
     celery = [sys.executable, "-m", "celery", "-A", "workers.app", "worker"]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*celery, "-Q", "drain", "-P", "prefork", "-c", "2", "-n", "skewed@faults", "--without-gossip"],
+            tether([*celery, "-Q", "drain", "-P", "prefork", "-c", "2", "-n", "skewed@faults", "--without-gossip"]),
             env=environment | {"LD_PRELOAD": str(library), "CLOCK_OFFSET": str(offset)},
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -8,7 +8,8 @@ from typing import Any
 
 import requests
 
-from tests.integration.door import Process, free_port, run_gunicorn
+from tests.integration.door import Process, run_gunicorn
+from tests.ports import free_port
 
 
 @dataclass(frozen=True, slots=True)

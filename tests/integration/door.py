@@ -23,6 +23,8 @@ from schemas.configuration import load_configuration
 from schemas.envelope import Envelope, open_envelope
 from schemas.keyring import load_keyring
 from tests.conftest import CertificateFiles
+from tests.ports import free_port
+from tests.tether import tether
 
 ROOT = Path(__file__).resolve().parents[2]
 STREAM = "alert-intake:journal"
@@ -96,12 +98,6 @@ class Process:
         return found
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on at this moment."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
 def wait_for(condition: Callable[[], Value], seconds: float = 15.0) -> Value:
     """Wait until a condition holds and return what it returned; fail when it does not in time."""
     deadline = time.monotonic() + seconds
@@ -128,7 +124,7 @@ def run_gunicorn(file: str, app: str, environment: dict[str, str], bind: str, fo
     output, errors = folder / f"{name}.out", folder / f"{name}.err"
     with output.open("wb") as out, errors.open("wb") as err:
         popen = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", file, app],
+            tether([sys.executable, "-m", "gunicorn", "-c", file, app]),
             cwd=ROOT, env=environment, stdout=out, stderr=err, start_new_session=True,
         )  # fmt: skip
     try:

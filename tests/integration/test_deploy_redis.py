@@ -1,7 +1,6 @@
 """The Redis settings that the compose file mounts, tried on a real server."""
 
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,6 +13,8 @@ import redis
 from deploy.embedded.valkey import find_valkey
 from schemas.configuration import Journal
 from schemas.journal import append_entry, check_room, connect_journal, measure_journal
+from tests.ports import free_port
+from tests.tether import tether
 
 CONF = Path(__file__).resolve().parents[2] / "deploy" / "redis"
 
@@ -27,11 +28,9 @@ def run_server(name: str, folder: Path) -> Iterator[str]:
         "dir /data", f"dir {folder}"
     )
     assert moved.count(str(folder)) == 2
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     (folder / "redis.conf").write_text(moved, encoding="utf-8")
-    command = [str(find_valkey()), str(folder / "redis.conf"), "--port", str(port), "--bind", "127.0.0.1"]
+    command = tether([find_valkey(), folder / "redis.conf", "--port", str(port), "--bind", "127.0.0.1"])
     with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:
             url = f"redis://:secret-of-the-test@127.0.0.1:{port}/0"

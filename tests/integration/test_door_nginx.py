@@ -1,6 +1,7 @@
 """The door behind nginx, with the shipped configuration: nginx ends TLS, the door decides whom to believe."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,11 +21,12 @@ from tests.integration.door import (
     Sender,
     answers,
     equip,
-    free_port,
     run_door,
     wait_for,
 )
+from tests.ports import free_port
 from tests.programs import require_program
+from tests.tether import tether
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,8 @@ def run_nginx(equipment: Equipment, unix_socket: Path, folder: Path) -> Iterator
         f"events {{}}\nhttp {{\naccess_log off;\n{places}include {folder}/alert-intake.conf;\n}}\n"
     )
     with (folder / "stderr").open("wb") as errors:
-        process = subprocess.Popen([nginx, "-p", str(folder), "-c", str(main)], stderr=errors)
+        command = tether([nginx, "-p", folder, "-c", main], signal.SIGTERM)
+        process = subprocess.Popen(command, stderr=errors)
     try:
         wait_for(lambda: answers(f"127.0.0.1:{port}") or process.poll() is not None)
         assert process.poll() is None, (folder / "stderr").read_text()

@@ -16,6 +16,7 @@ from schemas.envelope import Envelope, seal_envelope
 from schemas.journal import append_entry, connect_journal
 from tests.integration.conftest import Query
 from tests.integration.door import ROOT, wait_for
+from tests.tether import tether
 from workers.enrich.plugins import GROUP, load_plugin
 from workers.intake.pipeline import drain
 from workers.settings import Workshop, load_workshop
@@ -89,8 +90,8 @@ def run_worker(environment: dict[str, str], site: Path, log: Path) -> Iterator[N
     """Run an enrich worker until the block ends; it has no beat beside it and ticks by itself."""
     with log.open("wb") as output:
         worker = subprocess.Popen(
-            [sys.executable, "-m", *WORKER], cwd=ROOT, env=environment | {"PYTHONPATH": str(site)}, stdout=output,
-            stderr=output, start_new_session=True,
+            tether([sys.executable, "-m", *WORKER]), cwd=ROOT, env=environment | {"PYTHONPATH": str(site)},
+            stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip
     try:
         yield

@@ -13,7 +13,9 @@ from typing import Any
 import redis
 
 from tests.e2e.running import wait_until
-from tests.faults.broker import find_valkey, free_port
+from tests.faults.broker import find_valkey
+from tests.ports import free_port
+from tests.tether import tether
 
 PASSWORD = "password-of-the-servers"
 SENTINEL_PASSWORD = "password-of-the-sentinels"
@@ -45,7 +47,7 @@ class Server:
             file.write_text("\n".join([*lines, *self.lines]) + "\n")
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [str(find_valkey()), str(file), *self.options], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                tether([find_valkey(), file, *self.options]), stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         assert wait_until(self.answers, 20), (self.folder / "log").read_text()[-2000:]
 
