@@ -1,7 +1,6 @@
 """The door's Flask application: paths to sources, every answer in JSON, one log line per request."""
 
 import time
-from socket import AF_UNIX
 from typing import Any
 
 from flask import Flask, Response, g, request
@@ -12,7 +11,7 @@ from ingress.acknowledge import Answer, Fault, Refused, error_envelope
 from ingress.enqueue import Enqueuer
 from ingress.identity import Certificate, Environment, Identify, peer_certificate
 from ingress.log import open_log
-from ingress.proxy import ADDRESS_HEADER, ProxiedCertificates
+from ingress.proxy import ProxiedCertificates
 from ingress.receive import Reception, Visit
 from ingress.settings import Admission, Settings, load_settings, stop_on_fault
 from schemas.secret import ConfigurationError
@@ -29,15 +28,16 @@ def create_app() -> Flask:
         enqueuer = Enqueuer(settings.journal_url, settings.configuration.journal, settings.keyring)
     except ValueError as error:
         raise ConfigurationError("JOURNAL_URL cannot be used: its host, port or options are malformed") from error
-    return build_app(settings, Reception(settings.configuration.door, choose_identify(settings), enqueuer))
+    proxied = follow_proxy(settings)
+    reception = Reception(settings.configuration.door, choose_identify(proxied), enqueuer)
+    return build_app(settings, reception, proxied)
 
 
-def build_app(settings: Settings, reception: Reception) -> Flask:
+def build_app(settings: Settings, reception: Reception, proxied: ProxiedCertificates | None = None) -> Flask:
     """Put the routes and the answers together."""
     app = Flask("ingress", static_folder=None)
     app.url_map.merge_slashes = False
     log = open_log()
-    proxied = settings.configuration.door.proxy
 
     for path, admission in settings.paths.items():
         app.add_url_rule(
@@ -51,8 +51,8 @@ def build_app(settings: Settings, reception: Reception) -> Flask:
 
     @app.before_request
     def begin() -> None:
-        address = request.environ.get(ADDRESS_HEADER) if proxied and through_proxy(request.environ) else None
-        g.visit = Visit(address or request.environ.get("REMOTE_ADDR", ""))
+        environment = request.environ
+        g.visit = Visit(proxied.address(environment) if proxied else environment.get("REMOTE_ADDR", ""))
 
     @app.errorhandler(Refused)
     def refuse(refused: Refused) -> Response:
@@ -141,19 +141,18 @@ def locate(error: Exception) -> str:
     return f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}"
 
 
-def through_proxy(environment: Environment) -> bool:
-    """Say whether a request came over a unix socket, which only the proxy can open."""
-    return getattr(environment.get("gunicorn.socket"), "family", None) == AF_UNIX
+def follow_proxy(settings: Settings) -> ProxiedCertificates | None:
+    """Return the proxy that hands certificates over, None when none does."""
+    front = settings.configuration.door.front
+    return None if front is None else ProxiedCertificates(front, settings.configuration.tls)
 
 
-def choose_identify(settings: Settings) -> Identify:
-    """Decide where certificates come from: from the connection, or behind a configured proxy from its header."""
-    tls = settings.configuration.tls
-    if not settings.configuration.door.proxy or tls is None:
+def choose_identify(proxied: ProxiedCertificates | None) -> Identify:
+    """Decide where certificates come from: from the connection, or from the proxy if that is who connects."""
+    if proxied is None:
         return peer_certificate
-    proxied = ProxiedCertificates(tls)
 
     def identify(environment: Environment) -> Certificate | None:
-        return proxied.identify(environment) if through_proxy(environment) else peer_certificate(environment)
+        return proxied.identify(environment) if proxied.speaks(environment) else peer_certificate(environment)
 
     return identify

@@ -1,123 +1,99 @@
-"""The client certificate as nginx hands it over, verified here once more.
+"""The proxy in front: which requests come from it, and the client certificates that it hands over.
 
-nginx ends TLS and puts `$ssl_client_escaped_cert` (the certificate as URL-escaped PEM) into one header, over whatever
-the client sent there. The door reads the header only on its own unix socket, which only nginx can open, and even then
-believes only that this certificate was presented: whether to trust it is decided here, from the same files as without
-a proxy.
+The proxy ends TLS and writes the client's certificate into a header, over whatever the client sent there. The door
+reads that header only on its own unix socket, which only the proxy can open, or from the proxy's configured addresses,
+and even then believes only that this certificate was presented: whether to trust it is decided here, from the same
+files as without a proxy.
 """
 
-import hashlib
 import time
-from datetime import UTC, datetime
-from urllib.parse import unquote_to_bytes
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from socket import AF_UNIX
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ExtendedKeyUsageOID
-from cryptography.x509.verification import Criticality, ExtensionPolicy, Policy, PolicyBuilder, Store, VerificationError
-
-from ingress.identity import Certificate, Distrusted, Environment, read_certificate, require_valid_now
-from ingress.trust import Trust, load_trust, stamp_files
+from ingress.handed import WAYS
+from ingress.identity import Certificate, Distrusted, Environment, require_valid_now
+from ingress.trust import Stamp, Trust, load_trust, stamp_files
+from ingress.verify import verify_certificate
 from schemas.configuration import Tls
+from schemas.door import Proxy
 from schemas.secret import ConfigurationError
 
-HEADER = "HTTP_X_CLIENT_CERT"
-ADDRESS_HEADER = "HTTP_X_CLIENT_ADDRESS"
 REMEMBER_SECONDS = 60.0
 REMEMBER_AT_MOST = 512
 
 
 class ProxiedCertificates:
-    """Reads and verifies certificates from the proxy's header. Follows the files of trust as they change on disk."""
+    """Reads and verifies certificates from the proxy's headers. Follows the files of trust as they change on disk.
 
-    def __init__(self, tls: Tls) -> None:
+    Without `tls` no source demands a certificate, and nobody is believed to have one.
+    """
+
+    def __init__(self, proxy: Proxy, tls: Tls | None) -> None:
         self._tls = tls
-        self._stamp = stamp_files(tls.client_ca, tls.crl)
-        self._trust = load_trust(tls.client_ca, tls.crl)
-        self._verified: dict[bytes, Certificate] = {}
+        self._way = WAYS[proxy.header]
+        self._networks = tuple(ip_network(network) for network in proxy.networks)
+        self._stamp: Stamp = ()
+        self._trust = Trust((), None)
+        self._verified: dict[tuple[str, str], Certificate] = {}
         self._forget_at = 0.0
+        if tls is not None:
+            self._follow_files(tls)
+
+    def speaks(self, environment: Environment) -> bool:
+        """Say whether a request comes from the proxy: over a unix socket, or from one of its addresses."""
+        if getattr(environment.get("gunicorn.socket"), "family", None) == AF_UNIX:
+            return True
+        if not self._networks:
+            return False
+        peer = read_address(str(environment.get("REMOTE_ADDR", "")))
+        return peer is not None and any(peer in network for network in self._networks)
+
+    def address(self, environment: Environment) -> str:
+        """Return the client's address: as the proxy tells it, or that of the connection."""
+        _, _, last = str(environment.get(self._way.address, "")).rpartition(",")
+        told = read_address(last) if self.speaks(environment) else None
+        return str(told) if told is not None else str(environment.get("REMOTE_ADDR", ""))
 
     def identify(self, environment: Environment) -> Certificate | None:
         """Return the certificate of a request, verified; None when the client presented none. Raises Distrusted."""
-        escaped = environment.get(HEADER, "")
-        if not escaped:
+        text = str(environment.get(self._way.certificate, ""))
+        if not text or self._tls is None:
             return None
-        self._follow_files()
-        pem = unquote_to_bytes(escaped)
-        digest = hashlib.sha256(pem).digest()
-        certificate = self._verified.get(digest)
+        try:
+            self._follow_files(self._tls)
+        except ConfigurationError as error:
+            raise Distrusted("the door cannot read its own files of trust") from error
+        chain = str(environment.get(self._way.chain, ""))
+        certificate = self._verified.get((text, chain))
         if certificate is None:
-            certificate = self._verified[digest] = verify_certificate(pem, self._trust)
+            try:
+                handed = self._way.read(text, chain)
+            except ValueError as error:
+                raise Distrusted("the proxy's certificate header cannot be read") from error
+            certificate = self._verified[text, chain] = verify_certificate(handed, self._trust)
         require_valid_now(certificate)
         return certificate
 
-    def _follow_files(self) -> None:
-        stamp = stamp_files(self._tls.client_ca, self._tls.crl)
+    def _follow_files(self, tls: Tls) -> None:
+        stamp = stamp_files(tls.client_ca, tls.crl)
         if stamp != self._stamp:
-            try:
-                self._trust = load_trust(self._tls.client_ca, self._tls.crl)
-            except ConfigurationError as error:
-                raise Distrusted("the door cannot read its own files of trust") from error
+            self._trust = load_trust(tls.client_ca, tls.crl)
             self._stamp, self._forget_at = stamp, 0.0
         if time.monotonic() >= self._forget_at or len(self._verified) >= REMEMBER_AT_MOST:
             self._verified.clear()
             self._forget_at = time.monotonic() + REMEMBER_SECONDS
 
 
-def verify_certificate(pem: bytes, trust: Trust) -> Certificate:
-    """Verify a client certificate: chain, validity, purpose, revocation. Raises Distrusted."""
-    try:
-        leaf = x509.load_pem_x509_certificate(pem)
-        builder = PolicyBuilder().store(Store(list(trust.authorities))).time(datetime.now(UTC))
-        builder = builder.extension_policies(ca_policy=ExtensionPolicy.webpki_defaults_ca(), ee_policy=client_policy())
-        builder.build_client_verifier().verify(leaf, [])
-        certificate = read_certificate(leaf.public_bytes(Encoding.DER))
-    except (VerificationError, ValueError) as error:
-        raise Distrusted("the client certificate is not trusted here") from error
-    require_not_revoked(leaf, trust)
-    return certificate
-
-
-def client_policy() -> ExtensionPolicy:
-    """What a client's own certificate must look like: unlike a server's, it needs no alternative names."""
-    policy = ExtensionPolicy.permit_all()
-    policy = policy.may_be_present(x509.BasicConstraints, Criticality.AGNOSTIC, require_no_authority)
-    return policy.may_be_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, require_client_purpose)
-
-
-def require_no_authority(_policy: Policy, _leaf: x509.Certificate, constraints: x509.BasicConstraints | None) -> None:
-    """Refuse the certificate of an authority."""
-    if constraints is not None and constraints.ca:
-        raise ValueError("an authority is no client")
-
-
-def require_client_purpose(_policy: Policy, _leaf: x509.Certificate, usage: x509.ExtendedKeyUsage | None) -> None:
-    """Refuse a certificate that is restricted to other purposes, such as one for servers only (RFC 5280, 4.2.1.12)."""
-    if usage is not None and ExtendedKeyUsageOID.CLIENT_AUTH not in usage:
-        raise ValueError("not a certificate for clients")
-
-
-def require_not_revoked(leaf: x509.Certificate, trust: Trust) -> None:
-    """Raise Distrusted for what its issuer has revoked.
-
-    Where lists are configured, an issuer without a current one is not believed at all; OpenSSL does the same.
-    """
-    if trust.revocations is None:
-        return
-    issuers = [authority for authority in trust.authorities if authority.subject == leaf.issuer]
-    lists = [found for found in trust.revocations if any(is_current_list(found, issuer) for issuer in issuers)]
-    if not lists:
-        raise Distrusted("there is no current revocation list of this client certificate's issuer")
-    if any(found.get_revoked_certificate_by_serial_number(leaf.serial_number) is not None for found in lists):
-        raise Distrusted("the client certificate is revoked")
-
-
-def is_current_list(revocations: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
-    """Say whether a revocation list is this issuer's own and not overdue."""
-    due = revocations.next_update_utc
-    if revocations.issuer != issuer.subject or (due is not None and due < datetime.now(UTC)):
-        return False
-    try:
-        return revocations.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]  # raises TypeError, below
-    except TypeError:
-        return False
+def read_address(text: str) -> IPv4Address | IPv6Address | None:
+    """Read an address, with or without a port; None when it is none. An IPv4 address in IPv6 form is the IPv4 one."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    with suppress(ValueError):
+        address = ip_address(text)
+        mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+        return mapped or address
+    return None

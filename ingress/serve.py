@@ -43,7 +43,7 @@ def open_listener() -> Listener:
     configuration = load_settings().configuration
     bind = os.environ.get("INGRESS_BIND") or "127.0.0.1:8443"
     if bind.startswith("unix:"):
-        if not configuration.door.proxy:
+        if configuration.door.front is None:
             raise ConfigurationError("INGRESS_BIND is a unix socket: set proxy = true in [door], or bind to a port")
         return Listener(bind, None, None, None)
     if configuration.tls is None:

@@ -10,12 +10,14 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from deploy.embedded.certificates import Issued, issue_certificate, make_authority, make_crl
 from ingress.identity import Certificate, Distrusted, Pins, read_certificate, read_pins
-from ingress.proxy import HEADER, ProxiedCertificates
+from ingress.proxy import ProxiedCertificates
 from ingress.trust import read_revocations
 from schemas.configuration import Tls
+from schemas.door import Proxy
 from schemas.secret import ConfigurationError
 from schemas.sources import Source
 
+HEADER = "HTTP_X_CLIENT_CERT"
 SUBJECT = "CN=sender.example,O=Sender"
 
 
@@ -79,7 +81,7 @@ def test_pin_that_cannot_be_read_stops_the_start(settings: dict[str, tuple[str, 
 def test_certificate_from_the_proxy(tls: Tls, authority: Issued) -> None:
     """A good certificate is read; none is none."""
     issued = issue_certificate(authority, SUBJECT, side="client")
-    proxied = ProxiedCertificates(tls)
+    proxied = ProxiedCertificates(Proxy(), tls)
     assert proxied.identify(handed_over(issued)) == read_issued(issued)
     assert proxied.identify({HEADER: ""}) is None
     assert proxied.identify({}) is None
@@ -88,12 +90,12 @@ def test_certificate_from_the_proxy(tls: Tls, authority: Issued) -> None:
 def test_client_certificate_without_alternative_names(tls: Tls, authority: Issued) -> None:
     """A client needs no subject alternative name, which a server would."""
     issued = issue_certificate(authority, "CN=no host name", side="client", hosts=())
-    assert ProxiedCertificates(tls).identify(handed_over(issued)) == read_issued(issued)
+    assert ProxiedCertificates(Proxy(), tls).identify(handed_over(issued)) == read_issued(issued)
 
 
 def test_certificates_that_the_proxy_should_not_have_let_in(tls: Tls, authority: Issued) -> None:
     """Each kind of certificate that nginx should have refused is refused here too."""
-    proxied = ProxiedCertificates(tls)
+    proxied = ProxiedCertificates(Proxy(), tls)
     now = datetime.now(UTC)
     impostor = make_authority()
     wrong = {
@@ -118,7 +120,7 @@ def test_certificates_that_the_proxy_should_not_have_let_in(tls: Tls, authority:
 def test_revocation_follows_the_file(tls: Tls, authority: Issued) -> None:
     """A certificate that was good a moment ago is refused as soon as the new list is there."""
     issued = issue_certificate(authority, SUBJECT, side="client")
-    proxied = ProxiedCertificates(tls)
+    proxied = ProxiedCertificates(Proxy(), tls)
     assert proxied.identify(handed_over(issued)) is not None
     Path(str(tls.crl)).write_bytes(make_crl(authority, [issued.certificate]))
     with pytest.raises(Distrusted, match="revoked"):
@@ -138,7 +140,7 @@ def test_without_a_current_list_of_its_issuer_nobody_is_believed(tls: Tls, autho
     }[kind]()
     Path(str(tls.crl)).write_bytes(content)
     with pytest.raises(Distrusted, match="no current revocation list"):
-        ProxiedCertificates(tls).identify(handed_over(issue_certificate(authority, SUBJECT, side="client")))
+        ProxiedCertificates(Proxy(), tls).identify(handed_over(issue_certificate(authority, SUBJECT, side="client")))
 
 
 def test_authority_in_the_file_of_revocations(tmp_path: Path, authority: Issued) -> None:
