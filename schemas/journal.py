@@ -1,14 +1,15 @@
 """The journal: one Redis stream. The door appends to it, and so does the replay of a rejection.
 
-An append is one XADD followed, in the same round trip, by ``WAITAOF 1 0``: its answer is Redis's own proof that the
-entry is fsynced, for this very write, whatever the settings were a second ago (Redis 7.2, Valkey 8). With
+An append is one XADD or several followed, in the same round trip, by ``WAITAOF 1 0``: its answer is Redis's own proof
+that these very writes are fsynced, whatever the settings were a second ago (Redis 7.2, Valkey 8). With
 `journal.replicas` it demands ``WAIT N``, too, so that a failover does not lose what was acknowledged. Not ``WAITAOF 1
 N``: a replica that is asked answers at once, and so with the fsync before this one, and again only at its own timer's
 next second. Its answer to WAIT leaves it after its fsync all the same, when it runs with ``appendfsync always``.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import redis
 from redis.client import Pipeline
@@ -63,9 +64,28 @@ def connect_journal(url: str, timeout: float) -> redis.Redis:
 
 def append_entry(client: redis.Redis, settings: Journal, fields: Fields) -> str:
     """Append one entry and return its id once it is fsynced, and on its replicas. Raises JournalUnavailable."""
+    (outcome,) = append_entries(client, settings, [fields])
+    if isinstance(outcome, JournalUnavailable):
+        raise outcome
+    return outcome
+
+
+def append_entries(client: redis.Redis, settings: Journal, batch: Sequence[Fields]) -> list[str | JournalUnavailable]:
+    """Append entries in one round trip, under one proof, and return what became of each, in their order.
+
+    An entry's id: it is fsynced, and on its replicas. JournalUnavailable: Redis refused this very entry (at its limit
+    of memory, say) and took others. Raised, it concerns all: some of them may be in the journal, none may be promised.
+    """
     pipeline = client.pipeline(transaction=False)
-    pipeline.xadd(settings.stream, cast("Any", fields))
-    return str(prove_write(pipeline, settings).decode())
+    for fields in batch:
+        words = (part for field in fields.items() for part in field)
+        pipeline.execute_command("XADD", settings.stream, "*", *words)  # type: ignore[no-untyped-call]  # redis-py's
+    return [
+        JournalUnavailable(f"{type(answer).__name__}: {answer}")
+        if isinstance(answer, redis.ResponseError)
+        else str(answer.decode())
+        for answer in prove_writes(pipeline, settings)
+    ]
 
 
 def probe_durability(client: redis.Redis, settings: Journal) -> None:
@@ -75,24 +95,35 @@ def probe_durability(client: redis.Redis, settings: Journal) -> None:
     """
     pipeline = client.pipeline(transaction=False)
     pipeline.set(f"{settings.stream}:probe", "1")
-    prove_write(pipeline, settings)
+    (answer,) = prove_writes(pipeline, settings)
+    if isinstance(answer, redis.ResponseError):
+        raise JournalUnavailable(f"{type(answer).__name__}: {answer}")
 
 
-def prove_write(pipeline: Pipeline, settings: Journal) -> Any:  # noqa: ANN401 - whatever the write answers
-    """Run a pipeline of one write and return its answer once it is durable. Raises JournalUnavailable."""
+def prove_writes(pipeline: Pipeline, settings: Journal) -> list[Any]:
+    """Run a pipeline of writes and return their answers once all that were taken are durable.
+
+    An answer is a redis.ResponseError where Redis refused that one. WAIT and WAITAOF speak of all that was written on
+    this connection before them, so one of each proves every write. Raises JournalUnavailable without that proof.
+    """
     milliseconds = int(settings.timeout * 1000)
     if settings.replicas:
         pipeline.wait(settings.replicas, milliseconds)
     pipeline.waitaof(1, 0, milliseconds)
     try:
-        answer, *received, fsynced = pipeline.execute()
+        answers = pipeline.execute(raise_on_error=False)
     except (redis.RedisError, OSError) as error:
         raise JournalUnavailable(f"{type(error).__name__}: {error}") from error
+    fsynced = answers.pop()
+    received = answers.pop() if settings.replicas else 0
+    for proof in (fsynced, received):
+        if isinstance(proof, redis.ResponseError):
+            raise JournalUnavailable(f"{type(proof).__name__}: {proof}")
     if int(fsynced[0]) < 1:
         raise JournalUnavailable("the journal did not fsync in time")
-    if settings.replicas and int(received[0]) < settings.replicas:
-        raise JournalUnavailable(f"{int(received[0])} of {settings.replicas} replicas had it in time")
-    return answer
+    if int(received) < settings.replicas:
+        raise JournalUnavailable(f"{int(received)} of {settings.replicas} replicas had it in time")
+    return answers
 
 
 def measure_journal(client: redis.Redis, settings: Journal) -> JournalState:
