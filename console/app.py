@@ -10,14 +10,14 @@ from typing import Any
 import structlog
 from flask import Flask, Response, g, request
 
-from console.alerts.feed import Feed
+from console.feed.feed import Feed
 from console.logs import configure_logs
 from console.pages.page import create_page
+from console.pool import ReadPool
 from console.unreachable import Unreachable
 from console.web.alerts import answer, create_api
 from console.web.events import create_feed_api
 from console.web.openapi import describe_api
-from console.web.pool import ReadPool
 from console.web.problem import answer_problems
 from console.web.rejections import create_rejections_api
 from console.web.subscriptions import create_subscriptions_api

@@ -8,7 +8,7 @@ CONSOLE_WORKERS  1
 import os
 from typing import Any
 
-from console.alerts.feed import STREAMS
+from console.feed.feed import STREAMS
 
 bind = os.environ.get("CONSOLE_BIND") or "127.0.0.1:8082"
 workers = int(os.environ.get("CONSOLE_WORKERS") or 1)

@@ -1,1 +1,1 @@
-"""What the window knows of alerts: lists, one alert whole, and what happened to them as a feed."""
+"""What the window knows of alerts: lists, and one alert whole."""

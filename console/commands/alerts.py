@@ -5,10 +5,11 @@ from typing import Any
 
 import click
 
-from console.alerts.queries import MAX_LIMIT, Wanted, find_alerts, list_alerts, read_alert
+from console.alerts.queries import Wanted, list_alerts
+from console.alerts.story import find_alerts, read_alert
 from console.connections import open_database
-from console.cursor import BadCursor
 from console.moments import parse_moment
+from console.paging import MAX_LIMIT, BadCursor
 from console.report import print_json, print_table, reporting
 from console.unreachable import Refused
 

@@ -6,20 +6,12 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from console.alerts.queries import MAX_LIMIT
 from console.connections import open_database
-from console.cursor import BadCursor
-from console.downstream.deliveries import (
-    STATES,
-    Sought,
-    bound_sought,
-    list_deliveries,
-    read_delivery,
-    retry_delivery,
-    retry_matching,
-)
+from console.downstream.deliveries import STATES, Sought, list_deliveries, read_delivery
+from console.downstream.retries import bound_sought, retry_delivery, retry_matching
 from console.moments import parse_moment
 from console.operations import name_operator
+from console.paging import MAX_LIMIT, BadCursor
 from console.report import print_json, print_table, reporting
 from console.unreachable import Refused
 

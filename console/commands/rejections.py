@@ -4,12 +4,11 @@ from datetime import datetime
 
 import click
 
-from console.alerts.queries import MAX_LIMIT
 from console.commands.alerts import Moment
 from console.commands.replay import replay_command
 from console.connections import open_database
-from console.cursor import BadCursor
 from console.operations import name_operator
+from console.paging import MAX_LIMIT, BadCursor
 from console.rejections.queries import STATES, Sought, list_rejections, read_rejection
 from console.rejections.replay import discard_rejection
 from console.report import print_json, print_table, reporting, show_cell

@@ -5,16 +5,13 @@ from typing import Any
 import click
 import msgspec
 
-from console.alerts.queries import MAX_LIMIT
 from console.commands.subscription_options import read_filters_given, read_given, read_proof_given, taking_terms
 from console.connections import open_database
-from console.cursor import BadCursor
+from console.downstream.listing import list_subscriptions, read_subscription
 from console.downstream.subscriptions import (
     add_subscription,
     change_subscription,
     hold_subscription,
-    list_subscriptions,
-    read_subscription,
     remove_subscription,
     rotate_signing_secret,
     set_state,
@@ -22,6 +19,7 @@ from console.downstream.subscriptions import (
 from console.downstream.terms import read_proof, read_terms
 from console.durations import parse_duration
 from console.operations import name_operator
+from console.paging import MAX_LIMIT, BadCursor
 from console.report import print_json, print_table, reporting
 from console.unreachable import Refused
 from schemas.configuration import load_configuration

@@ -10,11 +10,11 @@ import psycopg
 from psycopg import sql
 from uuid_utils.compat import uuid7
 
-from console.alerts.queries import Page, parse_uuid
 from console.connections import Database
-from console.cursor import read_cursor, write_cursor
+from console.downstream.listing import no_subscription, read_subscription
 from console.downstream.terms import TERMS_FIELDS, Proof, Terms, read_terms
-from console.operations import note_operation, read_operations
+from console.operations import note_operation
+from console.paging import parse_uuid
 from console.unreachable import Refused
 from schemas.keyring import Keyring, Tampered, UnknownKey
 from schemas.subscription import (
@@ -25,12 +25,7 @@ from schemas.subscription import (
     unseal_credentials,
 )
 
-LOG_SHOWN = 20
 BATCH = 10_000
-
-
-class NoSuchSubscription(Refused):
-    """There is no subscription of this name or id."""
 
 
 class NameTaken(Refused):
@@ -160,46 +155,6 @@ def remove_subscription(database: Database, name: str, actor: str) -> dict[str, 
     return {"id": own_id, "name": row["name"]}
 
 
-def list_subscriptions(database: Database, limit: int = 100, cursor: str | None = None) -> Page:
-    """Return a page of subscriptions by name, without their credentials. Raises BadCursor."""
-    (after,) = read_cursor("subscriptions", cursor, str) if cursor else (None,)
-    rows = database.execute(SELECT_SUBSCRIPTIONS, {"after": after, "limit": limit + 1}).fetchall()
-    more, rows = len(rows) > limit, rows[:limit]
-    return Page(rows, write_cursor("subscriptions", rows[-1]["name"]) if more else None)
-
-
-def read_subscription(database: Database, name: str, keyring: Keyring) -> dict[str, Any]:
-    """Return one subscription by name or id, with what happened to it; of its credentials only what is no secret.
-
-    Raises NoSuchSubscription.
-    """
-    row = database.execute(SELECT_SUBSCRIPTION, {"name": name, "id": parse_uuid(name)}).fetchone()
-    if row is None:
-        raise no_subscription(name)
-    sealed = row.pop("sealed")
-    log = database.execute(SELECT_LOG, {"id": row["id"], "limit": LOG_SHOWN}).fetchall()
-    operations = read_operations(database, str(row["id"]))[-LOG_SHOWN:]
-    return row | {
-        "credentials": show_credentials(sealed, str(row["id"]), keyring),
-        "log": log,
-        "operations": operations,
-    }
-
-
-def show_credentials(sealed: bytes, subscription_id: str, keyring: Keyring) -> dict[str, Any]:
-    """Return of credentials what is no secret; why they cannot be opened, if they cannot."""
-    try:
-        credentials = unseal_credentials(sealed, subscription_id, keyring)
-    except (UnknownKey, Tampered) as error:
-        return {"basic_user": None, "headers": [], "former_secrets": 0, "sealed_because": str(error)}
-    return {
-        "basic_user": credentials.basic[0] if credentials.basic else None,
-        "headers": sorted(credentials.headers),
-        "former_secrets": len(credentials.retiring),
-        "sealed_because": None,
-    }
-
-
 def hold_subscription(database: Database, name: str) -> dict[str, Any]:
     """Lock one subscription by name or id and return its row. Raises NoSuchSubscription."""
     row = database.execute(HOLD_SUBSCRIPTION, {"name": name, "id": parse_uuid(name)}).fetchone()
@@ -219,30 +174,8 @@ def wake_forwarders(database: Database) -> None:
     database.execute("SELECT pg_notify('alert_intake_due', '')")
 
 
-def no_subscription(name: str) -> NoSuchSubscription:
-    """Return the refusal for a name that is none."""
-    return NoSuchSubscription(f"there is no subscription {name!r}; see `alert-intake subscriptions list`")
-
-
-SHOWN = """
-    id, name, url, events, state, description, filters, format, leave_out, personal_data, rate_limit, concurrency,
-    timeout, failures, failing_since, created_at
-"""
-SELECT_SUBSCRIPTIONS = f"""
-    SELECT {SHOWN} FROM subscriptions
-    WHERE %(after)s::text IS NULL OR name > %(after)s ORDER BY name LIMIT %(limit)s
-"""  # noqa: S608 - of constants
-SELECT_SUBSCRIPTION = f"""
-    SELECT {SHOWN}, sealed,
-           (SELECT count(*) FROM outbox WHERE subscription_id = subscriptions.id AND state = 'due') AS due,
-           (SELECT count(*) FROM outbox WHERE subscription_id = subscriptions.id AND state = 'given_up') AS given_up
-    FROM subscriptions WHERE name = %(name)s OR id = %(id)s
-"""  # noqa: S608 - of constants
 DELETE_SOME = "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE subscription_id = %s LIMIT %s)"
 HOLD_SUBSCRIPTION = "SELECT * FROM subscriptions WHERE name = %(name)s OR id = %(id)s FOR NO KEY UPDATE"
-SELECT_LOG = (
-    "SELECT at, what, why FROM subscription_log WHERE subscription_id = %(id)s ORDER BY id DESC LIMIT %(limit)s"
-)
 # What an attempt postponed: due again from when it came up, so in its order. The same is done when a probe succeeds.
 BRING_FORWARD = """
     UPDATE outbox SET due_at = created_at

@@ -5,10 +5,11 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from console.alerts.queries import parse_uuid
+from console.paging import parse_uuid
+from schemas.events import DEFAULT_EVENTS, check_events
 from schemas.filters import EVERYTHING, Filters
 from schemas.forwarded import check_leave_out
-from schemas.subscription import DEFAULT_EVENTS, Credentials, check_events, check_url, generate_secret
+from schemas.subscription import Credentials, check_url, generate_secret
 
 MAX_NAME = 100
 MAX_RATE = 10_000.0

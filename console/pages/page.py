@@ -8,8 +8,8 @@ from flask import Blueprint, Response, render_template, request
 from console.alerts.queries import Wanted, list_alerts
 from console.books.audit import audit_books, present_books
 from console.books.backlog import count_rows, measure_stream
+from console.pool import ReadPool
 from console.web.admission import admit_person
-from console.web.pool import ReadPool
 from schemas.configuration import Configuration
 from schemas.journal import JournalUnavailable
 

@@ -4,10 +4,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from console.alerts.queries import Page, parse_uuid
 from console.connections import Database
-from console.cursor import BadCursor, read_cursor, write_cursor
 from console.operations import read_operations
+from console.paging import BadCursor, Page, parse_uuid, read_cursor, write_cursor
 from console.report import strip_controls
 from schemas.cards import mask_cards
 from schemas.keyring import Keyring, Tampered, UnknownKey

@@ -7,13 +7,14 @@ from typing import Any
 import redis
 from flask import Blueprint, Response, request
 
-from console.alerts.queries import Page, Wanted, list_alerts, read_alert
+from console.alerts.queries import Wanted, list_alerts
+from console.alerts.story import read_alert
 from console.books.audit import audit_books, present_books
-from console.cursor import BadCursor
+from console.paging import BadCursor, Page
+from console.pool import ReadPool
 from console.report import encode_json
 from console.web.admission import admit_program
 from console.web.asked import read_limit, read_order, read_query, read_wanted
-from console.web.pool import ReadPool
 from console.web.problem import Problem, present_problem
 from schemas.configuration import Configuration
 

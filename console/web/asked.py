@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 from werkzeug.datastructures import MultiDict
 
-from console.alerts.queries import MAX_LIMIT, Wanted
+from console.alerts.queries import Wanted
 from console.moments import parse_moment
+from console.paging import MAX_LIMIT
 from console.web.problem import Problem
 
 DEFAULT_LIMIT = 100

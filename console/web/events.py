@@ -4,14 +4,14 @@ from http import HTTPStatus
 
 from flask import Blueprint, Response, request
 
-from console.alerts.events import read_place
-from console.alerts.feed import Feed, TooManyStreams
-from console.alerts.feed_stream import stream_events, watch_client
-from console.cursor import BadCursor
+from console.feed.events import read_place
+from console.feed.feed import Feed, TooManyStreams
+from console.feed.stream import stream_events, watch_client
+from console.paging import BadCursor
 from console.web.admission import admit_program
 from console.web.asked import read_choice, read_query, refuse
 from console.web.problem import Problem, present_problem
-from schemas.subscription import check_events
+from schemas.events import check_events
 
 MEDIA_TYPE = "text/event-stream"
 STARTS = ("now", "oldest")

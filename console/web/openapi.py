@@ -3,8 +3,8 @@
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from console.alerts.queries import MAX_LIMIT
 from console.downstream.deliveries import STATES as DELIVERY_STATES
+from console.paging import MAX_LIMIT
 from console.rejections.queries import STATES as REJECTION_STATES
 from console.web.asked import DEFAULT_LIMIT
 from console.web.events import MEDIA_TYPE as STREAM_TYPE

@@ -8,23 +8,16 @@ import redis
 from flask import Blueprint, Response, request
 
 from console.connections import open_database
-from console.cursor import BadCursor
 from console.operations import CONSOLE
+from console.paging import BadCursor
+from console.pool import ReadPool
+from console.rejections.envelope import BadCorrection, NotReplayable
 from console.rejections.queries import STATES, Sought, list_rejections, read_rejection
-from console.rejections.replay import (
-    BadCorrection,
-    Desk,
-    NoSuchRejection,
-    NotOpen,
-    NotReplayable,
-    discard_rejection,
-    replay_rejection,
-)
+from console.rejections.replay import Desk, NoSuchRejection, NotOpen, discard_rejection, replay_rejection
 from console.unreachable import Refused
 from console.web.admission import admit_program
 from console.web.alerts import PAGING, answer, present_page
 from console.web.asked import read_choice, read_limit, read_query, read_time
-from console.web.pool import ReadPool
 from console.web.problem import Problem, present_problem
 from schemas.configuration import Configuration
 from schemas.journal import JournalFull, JournalUnavailable

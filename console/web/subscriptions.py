@@ -7,24 +7,14 @@ import orjson
 from flask import Blueprint, Response, request
 
 from console.connections import open_database
-from console.cursor import BadCursor
-from console.downstream.deliveries import (
-    STATES,
-    NoSuchDelivery,
-    NotRetriable,
-    Sought,
-    list_deliveries,
-    read_delivery,
-    retry_delivery,
-)
+from console.downstream.deliveries import STATES, NoSuchDelivery, Sought, list_deliveries, read_delivery
+from console.downstream.listing import NoSuchSubscription, list_subscriptions, read_subscription
+from console.downstream.retries import NotRetriable, retry_delivery
 from console.downstream.subscriptions import (
     BadTerms,
     NameTaken,
-    NoSuchSubscription,
     add_subscription,
     change_subscription,
-    list_subscriptions,
-    read_subscription,
     remove_subscription,
     rotate_signing_secret,
     set_state,
@@ -32,12 +22,13 @@ from console.downstream.subscriptions import (
 from console.downstream.terms import PROOF_FIELDS, read_proof, read_terms
 from console.durations import parse_duration
 from console.operations import CONSOLE
+from console.paging import BadCursor
+from console.pool import ReadPool
 from console.report import encode_json
 from console.unreachable import Refused
 from console.web.admission import admit_program
 from console.web.alerts import PAGING, answer, present_page
 from console.web.asked import read_choice, read_limit, read_query, read_time
-from console.web.pool import ReadPool
 from console.web.problem import Problem, present_problem
 from console.web.rejections import read_json_body, sentence
 from schemas.configuration import Configuration

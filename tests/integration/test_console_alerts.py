@@ -15,9 +15,9 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from console.alerts.queries import Page, Wanted, list_alerts
+from console.alerts.queries import Wanted, list_alerts
 from console.connections import Database, open_database
-from console.cursor import BadCursor, write_cursor
+from console.paging import BadCursor, Page, write_cursor
 
 RECEIVED = datetime(2026, 11, 20, 12, tzinfo=UTC)
 INSERT = """

@@ -19,8 +19,8 @@ import pytest
 import requests
 from uuid_utils.compat import uuid7
 
-from console.alerts.events import write_place
-from console.alerts.feed import STREAMS
+from console.feed.events import write_place
+from console.feed.feed import STREAMS
 from deploy.embedded.settings import Secrets
 from schemas.alert import Alert
 from tests.integration.console_server import Client, run_console

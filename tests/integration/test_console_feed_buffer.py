@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-import console.alerts.feed
-from console.alerts.events import read_place
-from console.alerts.feed import Feed, TooManyStreams
-from console.alerts.feed_stream import stream_events
+import console.feed.feed
+from console.feed.events import read_place
+from console.feed.feed import Feed, TooManyStreams
+from console.feed.stream import stream_events
 from tests.integration.door import wait_for
 from tests.integration.test_console_feed import insert
 
@@ -28,7 +28,7 @@ def test_buffer_is_bounded_and_who_falls_out_of_it_misses_nothing(
     feed: Feed, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only the latest events are kept; a reader from before them reads on from the database, page by page."""
-    monkeypatch.setattr(console.alerts.feed, "KEPT_EVENTS", 10)
+    monkeypatch.setattr(console.feed.feed, "KEPT_EVENTS", 10)
     with psycopg.connect(database_url) as writer:
         for number in range(60):
             insert(writer, f"A{number}")

@@ -18,17 +18,9 @@ import requests
 
 from console.connections import open_database
 from console.rejections.bulk import Left, Waiting, bound_sought, replay_matching
+from console.rejections.envelope import BadCorrection, NotReplayable
 from console.rejections.queries import Sought, read_rejection
-from console.rejections.replay import (
-    BadCorrection,
-    Desk,
-    NoSuchRejection,
-    NotOpen,
-    NotReplayable,
-    Replay,
-    discard_rejection,
-    replay_rejection,
-)
+from console.rejections.replay import Desk, NoSuchRejection, NotOpen, Replay, discard_rejection, replay_rejection
 from deploy.embedded.settings import Secrets
 from schemas.configuration import Configuration
 from schemas.envelope import Envelope, seal_envelope

@@ -11,7 +11,8 @@ import pytest
 import requests
 
 from console.connections import Database, prepare_session
-from console.downstream.deliveries import Sought, bound_sought, retry_matching
+from console.downstream.deliveries import Sought
+from console.downstream.retries import bound_sought, retry_matching
 from console.downstream.subscriptions import remove_subscription
 from deploy.embedded.settings import Secrets
 from schemas.subscription import check_secret, unseal_credentials

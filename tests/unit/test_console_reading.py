@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
-from console.cursor import BadCursor, read_cursor, write_cursor
 from console.moments import parse_moment
+from console.paging import BadCursor, read_cursor, write_cursor
 from console.web.asked import read_limit, read_order, read_query, read_wanted
 from console.web.problem import Problem
 

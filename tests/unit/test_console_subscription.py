@@ -6,10 +6,10 @@ import time
 import pytest
 
 from console.durations import parse_duration
+from schemas.events import check_events, wants_event
 from schemas.keyring import Keyring, Tampered
 from schemas.subscription import (
     Credentials,
-    check_events,
     check_secret,
     check_url,
     generate_secret,
@@ -17,7 +17,6 @@ from schemas.subscription import (
     seal_credentials,
     subscription_binding,
     unseal_credentials,
-    wants_event,
 )
 
 KEYRING = Keyring([b"k" * 32], b"m" * 32)
@@ -105,11 +104,12 @@ def test_a_url_that_cannot_be_called_is_refused(url: str) -> None:
 
 def test_events_are_known_names_or_patterns() -> None:
     """An event that can never happen is a typing mistake; a pattern is kept."""
-    assert check_events(["alert.created", "alert.*", "*", "intake.journal_lost", "alert.created"]) == (
-        "alert.created", "alert.*", "*", "intake.journal_lost",
+    assert check_events(["alert.created", "alert.*", "*", "intake.*", "intake.books.unbalanced", "alert.created"]) == (
+        "alert.created", "alert.*", "*", "intake.*", "intake.books.unbalanced",
     )  # fmt: skip
-    with pytest.raises(ValueError, match=r"alert\.craeted"):
-        check_events(["alert.craeted"])
+    for mistyped in ("alert.craeted", "intake.bokks", "*.unbalanced"):
+        with pytest.raises(ValueError, match=mistyped.replace("*", r"\*")):
+            check_events([mistyped])
     with pytest.raises(ValueError, match="at least one"):
         check_events([])
 
@@ -117,8 +117,15 @@ def test_events_are_known_names_or_patterns() -> None:
 def test_a_pattern_matches_by_name() -> None:
     """`*` stands for any text, and a plain name for itself only."""
     assert wants_event(["alert.*"], "alert.updated")
-    assert wants_event(["*"], "intake.journal_lost")
+    assert wants_event(["*"], "alert.created")
     assert not wants_event(["alert.created", "alert.resolved"], "alert.updated")
+
+
+def test_notices_go_to_who_asks_for_them() -> None:
+    """Everything about alerts is not everything about the intake."""
+    assert wants_event(["intake.*"], "intake.alert.expiring")
+    assert wants_event(["*", "intake.alert.expiring"], "intake.alert.expiring")
+    assert not wants_event(["*", "alert.*", "intake.books.*"], "intake.alert.expiring")
 
 
 def test_a_replaced_secret_signs_until_its_overlap_ends() -> None:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Collection, Iterator
 import psycopg_pool
 import structlog
 
-from console.alerts.events import write_place
-from console.alerts.feed import Feed, Stretch
+from console.feed.events import write_place
+from console.feed.feed import Feed, Stretch
 from console.unreachable import Unreachable
-from schemas.subscription import wants_event
+from schemas.events import wants_event
 
 HEARTBEAT_SECONDS = 15.0
 LOOK_SECONDS = 1.0

@@ -1,15 +1,28 @@
-"""Cursors: where a list was left, as text that clients pass back and do not read."""
+"""Pages of lists, and cursors: where a list was left, as text that clients pass back and do not read."""
 
 import base64
 import binascii
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 import orjson
+
+MAX_LIMIT = 500  # rows of a page
 
 
 class BadCursor(ValueError):
     """The text is no cursor of this list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a list. `next_cursor` is None at its end; `resume_cursor` is where to look later for what is new."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    next_cursor: str | None = None
+    resume_cursor: str | None = None
 
 
 def write_cursor(kind: str, *place: str | int) -> str:
@@ -35,3 +48,11 @@ def check_place(kind: str, place: int, last: int) -> None:
     """
     if place > last:
         raise BadCursor(f"cursor: beyond the end of {quote(kind)}; it is of another database, or of one since restored")
+
+
+def parse_uuid(text: str) -> UUID | None:
+    """Return the UUID that the text is, or None."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

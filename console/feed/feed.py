@@ -17,9 +17,9 @@ import psycopg
 import structlog
 from psycopg.rows import dict_row
 
-from console.alerts.events import CHANNEL, Event, read_events, read_horizon
 from console.connections import CONNECT_SECONDS, Database, prepare_session
-from console.web.pool import ReadPool
+from console.feed.events import CHANNEL, Event, read_events, read_horizon
+from console.pool import ReadPool
 
 STREAMS = 128  # at the same time in one process; deploy/gunicorn.console.conf.py has threads for them beside the API's
 KEPT_EVENTS = 2000

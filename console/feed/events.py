@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.connections import Database
-from console.cursor import check_place, read_cursor, write_cursor
+from console.paging import check_place, read_cursor, write_cursor
 from console.report import encode_json
 from schemas.alert import Alert
 from schemas.presented import present_alert
