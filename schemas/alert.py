@@ -110,7 +110,7 @@ class Alert:
         )
 
     def to_row(self) -> dict[str, Any]:
-        """Return the columns of the table `alerts`, ready for JSON. Facts that are unknown are absent, as in `facts`."""
+        """Return the columns of the table `alerts`, ready for JSON. Unknown facts are absent, as in `facts`."""
         row = dict(zip(ROW_ATTRIBUTES, _row_attributes(self), strict=True))
         row["details"] = details = {}
         for name, value in self.facts.items():

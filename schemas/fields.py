@@ -33,7 +33,8 @@ class Kept(ValidationError):
 
     def __init__(self, value: str, why: str) -> None:
         super().__init__(why)
-        # marshmallow keeps whatever stands here; its annotation names only what Nested fields put there.
+        self.value = value
+        # marshmallow's own `load` keeps whatever stands here; its annotation names only what Nested fields put there.
         self.valid_data = cast("Any", value)
 
 

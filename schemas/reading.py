@@ -4,18 +4,17 @@ The order matters for card numbers: the number is turned into BIN, last four and
 holds that looks like one is masked before anything leaves this module.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from marshmallow import EXCLUDE, Schema, ValidationError
+from marshmallow import ValidationError
 
 from schemas import vocabulary
 from schemas.alert import Facts, Problem
-from schemas.cards import SHORTEST, mask_cards
-from schemas.fields import INDEXED_LIMIT, CardNumber, Currency, Digits, Money, Text, Time, Word
+from schemas.alert_schema import readers_of
+from schemas.cards import SHORTEST, holds_candidate, mask_cards
+from schemas.fields import Kept
 from schemas.keyring import Keyring
 from schemas.vocabulary import gather_facts, show_value
 
@@ -23,65 +22,6 @@ from schemas.vocabulary import gather_facts, show_value
 _UNMASKABLE = frozenset({"amount", "chargeback_amount"})
 # Written by `normalize_time`, which no card number passes.
 _TIMES = frozenset({"timestamp", "updated_at", "transaction_at", "alerted_at"})
-
-
-class AlertSchema(Schema):
-    """The fields of an alert under their canonical names. All are optional: only the id, read before, is not."""
-
-    class Meta:
-        """A field that has no place here lives in the sealed body only."""
-
-        unknown = EXCLUDE
-        register = False
-
-    event = Word(vocabulary.EVENTS)
-    timestamp = Time()
-    updated_at = Time()
-    provider = Word({network: network for network in vocabulary.NETWORKS})
-    status = Word(vocabulary.STATUSES)
-
-    issuer = Text()
-    card_number = CardNumber()
-    card_bin = Digits(6, 8)
-    card_last4 = Digits(4, 4)
-    amount = Money()
-    currency = Currency()
-    transaction_at = Time()
-    transaction_id = Text()
-    transaction_type = Word(vocabulary.TRANSACTION_TYPES, lower=False)
-    arn = Text()
-    auth_code = Text()
-    merchant_id = Text(INDEXED_LIMIT)
-    merchant_name = Text()
-    merchant_descriptor = Text()
-    merchant_order_id = Text()
-    mcc = Text()
-    alerted_at = Time()
-
-    type = Text()
-    status_code = Text()
-    enrollment_id = Text()
-    company_id = Text()
-    card_expiration_date = Text()
-    acquirer_bin = Text()
-    rule_type = Text()
-    rule_name = Text()
-    installment_number = Text()
-    pricing_tier = Text()
-    ethoca_merchant_id = Text()
-    member_id = Text()
-    partner_id = Text()
-    partner_name = Text()
-    client_name = Text()
-    caid = Text()
-    initiated_by = Word(vocabulary.INITIATORS)
-    is_3d_secure = Word(vocabulary.THREE_D_SECURE)
-    alert_source = Text()
-    reason_code = Text()
-    chargeback_amount = Money()
-    chargeback_currency = Currency()
-    payment_type = Text()
-    outcome = Text()
 
 
 @dataclass(slots=True)
@@ -105,7 +45,7 @@ def read_fields(fields: Mapping[str, Any], time_zone: str, keyring: Keyring) -> 
     """
     problems: list[Problem] = []
     sent = gather_facts(fields, problems)
-    facts = load_facts(sent, schema_of(time_zone), problems)
+    facts = load_facts(sent, readers_of(time_zone), problems)
     number = facts.pop("card_number", None)
     if number is not None:
         describe_card(facts, number)
@@ -132,14 +72,18 @@ def read_fields(fields: Mapping[str, Any], time_zone: str, keyring: Keyring) -> 
     return reading
 
 
-def load_facts(sent: dict[str, Any], schema: Schema, problems: list[Problem]) -> Facts:
-    """Load by schema. What marshmallow refuses is listed, and absent unless it could be kept with a reservation."""
-    try:
-        facts: Facts = schema.load(sent)
-    except ValidationError as error:
-        for field, reasons in error.messages_dict.items():
-            problems.append(Problem(field, show_value(sent[field], field), str(reasons[0])))
-        facts = error.valid_data if isinstance(error.valid_data, dict) else {}
+def load_facts(
+    sent: Mapping[str, Any], readers: Mapping[str, Callable[[object], str]], problems: list[Problem]
+) -> Facts:
+    """Read what was sent. What cannot be read is listed, and absent unless it could be kept with a reservation."""
+    facts: Facts = {}
+    for name, value in sent.items():
+        try:
+            facts[name] = readers[name](value)
+        except ValidationError as error:
+            problems.append(Problem(name, show_value(value, name), str(error.messages[0])))
+            if isinstance(error, Kept):
+                facts[name] = error.value
     return facts
 
 
@@ -154,9 +98,11 @@ def describe_card(facts: Facts, number: str) -> None:
 
 def mask_facts(facts: Facts, problems: list[Problem]) -> None:
     """Mask card numbers in every fact, and list where one stood."""
-    for name, value in list(facts.items()):
-        if len(value) < SHORTEST or name in _TIMES:
-            continue
+    long = {name: value for name, value in facts.items() if len(value) >= SHORTEST and name not in _TIMES}
+    # One look at all of them: hardly ever is there anything to mask.
+    if not holds_candidate(long.values()):
+        return
+    for name, value in long.items():
         masked = mask_cards(value)
         if masked != value:
             problems.append(Problem(name, show_value(masked), "looked like a card number"))
@@ -164,14 +110,3 @@ def mask_facts(facts: Facts, problems: list[Problem]) -> None:
                 del facts[name]
             else:
                 facts[name] = masked
-
-
-@lru_cache(maxsize=64)
-def schema_of(time_zone: str) -> AlertSchema:
-    """Return the schema for times of that zone, made once: making one costs as much as reading fifty alerts."""
-    schema = AlertSchema(partial=True)
-    zone = ZoneInfo(time_zone)
-    for field in schema.load_fields.values():
-        if isinstance(field, Time):
-            field.zone = zone
-    return schema
