@@ -12,6 +12,7 @@ import structlog
 from psycopg import errors
 
 from schemas.keyring import UnknownKey
+from workers import stopwatch
 from workers.connections import Database, connect_database, connect_stream
 from workers.deadline import Deadline
 from workers.enrich.hold import hold_events, mark_pending
@@ -98,10 +99,12 @@ def carry_batch(
 ) -> None:
     """Carry one batch all the way. One that Postgres refuses is halved until the culprit stands alone."""
     began = time.perf_counter()
+    stopwatch.begin_batch()
     reports = validate_entries(workshop, entries)
     entries = [report.entry for report in reports]
     if not reports:
         return
+    stopwatch.pass_station("validate")
     try:
         decisions = commit_batch(workshop, rules, consumer, database, reports)
     except REFUSALS as error:
@@ -111,7 +114,10 @@ def carry_batch(
                 carry_batch(workshop, rules, consumer, database, half, drained)
             return
         decisions = commit_batch(workshop, rules, consumer, database, [reject_unstorable(reports[0], error)])
+    stopwatch.pass_station("commit")
     consumer.settle(entries)
+    stopwatch.pass_station("settle")
+    stopwatch.count_batch(entries, decisions)
     endings: Counter[str] = Counter(ending.ending for ending in decisions.endings)
     drained.entries += len(entries)
     drained.endings.update(endings)
@@ -136,14 +142,20 @@ def commit_batch(
         admitted = claims.admit_entries(database, consumer.incarnation, reports)
         identities = dedupe.identities_of(admitted)
         claimed, known = claims.claim_identities(database, identities)
+        stopwatch.pass_station("claim")
         decisions = dedupe.decide_endings(admitted, known, claimed, workshop.keyring)
+        stopwatch.pass_station("decide")
         for alert in decisions.every_alert():
             enrich_alert(alert, rules)
+        stopwatch.pass_station("enrich")
         link.link_alerts(database, decisions)
         mark_pending(decisions, rules)
+        stopwatch.pass_station("link")
         store.save_batch(database, consumer.incarnation, consumer.name, admitted, decisions, workshop.keyring)
+        stopwatch.pass_station("store")
         announce.announce_events(database, decisions.events)
         hold_events(database, decisions, rules)
+        stopwatch.pass_station("announce")
     return decisions
 
 
