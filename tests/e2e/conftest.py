@@ -2,13 +2,12 @@
 
 import contextlib
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.e2e import running
 from tests.e2e.running import Stack
 from tests.e2e.sender import Sender
 
@@ -16,22 +15,15 @@ from tests.e2e.sender import Sender
 @pytest.fixture(scope="session")
 def open_folder() -> Iterator[Path]:
     """Return a temporary folder that every user may enter, unlike pytest's own."""
-    folder = Path(tempfile.mkdtemp(prefix="alert-intake-e2e-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    with running.open_folder("e2e") as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
 def stack(open_folder: Path) -> Iterator[Stack]:
     """Run the stack for the whole session, on a new folder and free ports, without the sample alerts."""
-    running = Stack(open_folder / "var", open_folder / "output")
-    try:
-        running.start("--no-samples")
-        yield running
-    finally:
-        if running.process is not None and running.process.poll() is None:
-            running.stop()
+    with Stack(open_folder / "var", open_folder / "output").running() as stack:
+        yield stack
 
 
 @pytest.fixture(scope="session")

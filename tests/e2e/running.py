@@ -1,13 +1,17 @@
 """Start, stop and look at a run of the whole stack from outside. Imports nothing of ours."""
 
+import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120.0
@@ -81,11 +85,32 @@ class Stack:
         self.process.wait(STOP_SECONDS + 15)
         return ran
 
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Self]:
+        """Start it without the sample alerts, and stop it when the block ends."""
+        try:
+            self.start("--no-samples")
+            yield self
+        finally:
+            if self.process is not None and self.process.poll() is None:
+                self.stop()
+
     def said(self) -> str:
         """Return what the command printed, and the ends of the logs."""
         logs = sorted(self.var.glob("log/*.log"))
         ends = [f"--- {log.name}\n{log.read_text(errors='replace')[-1500:]}" for log in logs]
         return "\n".join([self.output.read_text(errors="replace"), *ends])
+
+
+@contextlib.contextmanager
+def open_folder(purpose: str) -> Iterator[Path]:
+    """Make a short temporary folder that every account may enter, unlike pytest's own, until the block ends."""
+    folder = Path(tempfile.mkdtemp(prefix=f"alert-intake-{purpose}-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:

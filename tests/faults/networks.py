@@ -42,12 +42,8 @@ def run_behind_proxies(site: Site, folder: Path) -> Iterator[tuple[Site, Lines]]
             "DATABASE_URL": through(urls[2], postgres, DATABASE),
         }
         stack = Stack(folder / "behind", folder / "behind.output", Account(environment=environment))
-        try:
-            stack.start("--no-samples")
+        with stack.running():
             yield Site(stack, site.broker), Lines(journal, broker, postgres)
-        finally:
-            if stack.process is not None and stack.process.poll() is None:
-                stack.stop()
 
 
 def through(url: str, proxy: Proxy, database: str) -> str:

@@ -22,6 +22,8 @@ DRAIN = "-Q drain"
 FORWARD = "-Q forward"
 BEAT = "workers.app beat"
 DOOR = "ingress.app"
+PLATFORM = "ingress.health"
+CONSOLE = "console.app"
 TASK_SECONDS = 5.0  # how long a drain or a forwarder works before it ends
 
 

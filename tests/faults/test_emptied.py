@@ -22,13 +22,8 @@ pytestmark = pytest.mark.long
 def own_site(site: Site, faults_folder: Path) -> Iterator[Site]:
     """Run a stack of the test's own, whose books may end out of balance. Its broker is a database of the suite's."""
     account = Account(environment={"BROKER_URL": site.broker.url.replace("/0", "/2")})
-    own = Site(Stack(faults_folder / "emptied", faults_folder / "emptied.output", account), site.broker)
-    try:
-        own.stack.start("--no-samples")
-        yield own
-    finally:
-        if own.stack.process is not None and own.stack.process.poll() is None:
-            own.stack.stop()
+    with Stack(faults_folder / "emptied", faults_folder / "emptied.output", account).running() as stack:
+        yield Site(stack, site.broker)
 
 
 def test_emptied_journal_is_carried_on_from_and_its_losses_are_named(

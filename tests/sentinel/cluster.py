@@ -106,7 +106,7 @@ class Cluster:
         for service in self.servers:
             self.wait_until_whole(service)
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """End everything."""
         for server in (*self.sentinels, *(server for servers in self.servers.values() for server in servers)):
             if server.process is not None:

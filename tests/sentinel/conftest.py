@@ -1,48 +1,35 @@
 """For each setting of journal.replicas a cluster and a stack on it; and the table at the end."""
 
-import os
-import shutil
+import contextlib
 import signal
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from tests.e2e.running import Account, Stack
-from tests.faults.site import DOOR, Site, send_signal
+from tests.e2e.running import Account, Stack, open_folder
+from tests.faults.site import DOOR, PLATFORM, Site, send_signal
+from tests.faults.table import Table
 from tests.sentinel.cluster import Cluster
-from tests.sentinel.report import Row, write_table
+from tests.sentinel.report import HEADINGS, Row
 
 if TYPE_CHECKING:
     from tests.faults.broker import Broker
 
-ROWS = pytest.StashKey[list[Row]]()
-PLATFORM = "ingress.health"
+TABLE = pytest.StashKey[Table]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make room for the rows of the table."""
-    config.stash[ROWS] = []
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print the table, and write it to the file that SENTINEL_TABLE names."""
-    if rows := config.stash[ROWS]:
-        table = write_table(rows)
-        terminalreporter.section("failovers")
-        terminalreporter.write_line(table)
-        if file := os.environ.get("SENTINEL_TABLE"):
-            Path(file).parent.mkdir(parents=True, exist_ok=True)
-            Path(file).write_text(table + "\n", encoding="utf-8")
+    """Begin the table."""
+    config.stash[TABLE] = Table("failovers", HEADINGS, "SENTINEL_TABLE")
+    config.pluginmanager.register(config.stash[TABLE])
 
 
 @pytest.fixture
 def note(request: pytest.FixtureRequest) -> Callable[[Row], None]:
     """Return what puts a row into the table."""
-    return request.config.stash[ROWS].append
+    return request.config.stash[TABLE].note(request.node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +44,13 @@ class Place:
 @pytest.fixture(scope="module", params=[0, 1], ids=["alone", "replicated"])
 def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     """Run a cluster, and on it the whole stack with that setting."""
-    folder = Path(tempfile.mkdtemp(prefix="alert-intake-sentinel-"))
-    folder.chmod(0o755)
-    cluster = Cluster(folder)
-    account = Account(environment={"JOURNAL_URL": cluster.url("journal"), "BROKER_URL": cluster.url("broker")})
-    stack = Stack(folder / "var", folder / "output", account)
-    try:
+    with open_folder("sentinel") as folder, contextlib.closing(Cluster(folder)) as cluster:
         cluster.start()
-        stack.start("--no-samples")
-        site = Site(stack, cast("Broker", None))  # the broker is the cluster's
-        demand_replicas(site, request.param)
-        yield Place(request.param, cluster, site)
-    finally:
-        if stack.process is not None and stack.process.poll() is None:
-            stack.stop()
-        cluster.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        account = Account(environment={"JOURNAL_URL": cluster.url("journal"), "BROKER_URL": cluster.url("broker")})
+        with Stack(folder / "var", folder / "output", account).running() as stack:
+            site = Site(stack, cast("Broker", None))  # the broker is the cluster's
+            demand_replicas(site, request.param)
+            yield Place(request.param, cluster, site)
 
 
 def demand_replicas(site: Site, replicas: int) -> None:

@@ -1,4 +1,4 @@
-"""The table of the failovers."""
+"""The rows of the failovers."""
 
 from dataclasses import dataclass
 
@@ -7,34 +7,21 @@ HEADINGS = ("journal.replicas", "what happens", "rounds", "pushes", "acknowledge
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one accident did. `lost`, `doubled` in acknowledged pushes.
+    """What one accident did, so many times. `lost`, `doubled` in acknowledged pushes.
 
     `seconds`: the longest time from the accident until a new push was acknowledged, stored and delivered.
     """
 
     replicas: int
     accident: str
-    rounds: int
+    injected: int
     pushes: int
     acknowledged: int
     lost: int
     doubled: int
     seconds: float
 
-
-def write_table(rows: list[Row]) -> str:
-    """Return the rows as a Markdown table."""
-    lines = [
-        HEADINGS,
-        ("---:", "---", *["---:"] * 6),
-        *(
-            (
-                str(row.replicas),
-                row.accident,
-                *map(str, (row.rounds, row.pushes, row.acknowledged, row.lost, row.doubled)),
-                f"{row.seconds:.1f}",
-            )
-            for row in rows
-        ),
-    ]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    def cells(self) -> list[str]:
+        """Return the row as text."""
+        counts = (self.injected, self.pushes, self.acknowledged, self.lost, self.doubled)
+        return [str(self.replicas), self.accident, *map(str, counts), f"{self.seconds:.1f}"]

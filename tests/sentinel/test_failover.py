@@ -1,7 +1,6 @@
 """Failovers of the journal and the broker under load: what was acknowledged and is not there, and how long it takes."""
 
 import contextlib
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from tests.e2e.bodies import dispute, fresh_id
 from tests.e2e.sender import Sender
 from tests.faults.books import audit, check_ledger, deliveries_of, door_log, settle
 from tests.faults.load import Load
+from tests.faults.table import TIMES
 from tests.faults.trial import follow_alert
 from tests.sentinel.accidents import ACCIDENTS, Accident
 from tests.sentinel.conftest import Place
@@ -19,7 +19,6 @@ from tests.sentinel.report import Row
 
 pytestmark = pytest.mark.long
 
-TIMES = int(os.environ.get("TIMES") or 3)
 CONNECTIONS = 8
 PUSHES_A_SECOND = 120.0
 ALONE_SECONDS = 2.0  # how long the door may go on with a primary that is none any more
