@@ -109,6 +109,10 @@ class Alert:
             standing={},
         )
 
+    def to_told_row(self) -> dict[str, Any]:
+        """Return the same columns for those who are told of the alert: without the marks that decide its future."""
+        return self.to_row() | {"seen": [], "standing": {}}
+
     def to_row(self) -> dict[str, Any]:
         """Return the columns of the table `alerts`, ready for JSON. Unknown facts are absent, as in `facts`."""
         row = dict(zip(ROW_ATTRIBUTES, _row_attributes(self), strict=True))

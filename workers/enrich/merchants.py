@@ -32,6 +32,8 @@ class MerchantTable:
 
         A descriptor that stands in the table as it is counts more than one with `*`, a longer such more than a shorter.
         """
+        if not self.exact and not self.lengths:
+            return None
         keys = (
             ("mid", facts.get("merchant_id")),
             ("mid", facts.get("caid")),
@@ -42,7 +44,7 @@ class MerchantTable:
             found = self.exact.get((match, fold_value(match, value))) if value else None
             if found:
                 return found, match
-        descriptor = fold_value("descriptor", facts.get("merchant_descriptor", ""))
+        descriptor = fold_value("descriptor", facts.get("merchant_descriptor", "")) if self.lengths else ""
         for length in self.lengths:
             found = self.prefixes.get(descriptor[:length])
             if found:

@@ -18,7 +18,7 @@ from schemas.keyring import Keyring
 from schemas.times import iso_milliseconds
 from schemas.vocabulary import CLOSED_STATUSES
 from workers.intake.merge import apply_message
-from workers.intake.outcomes import Decisions, Ending, EndingName, Event, Identity, Rejection, Report, Revision
+from workers.intake.outcomes import Decisions, Ending, EndingName, Identity, Rejection, Report, Revision
 
 
 def identities_of(reports: Sequence[Report]) -> list[Identity]:
@@ -72,14 +72,15 @@ def store_alert(message: Message, report: Report, alert_id: str, decisions: Deci
     )
     apply_message(alert, message, moment_of(message, report), newer=True)
     decisions.stored[alert.id] = alert
-    decisions.events.append(Event("alert.created", alert.snapshot()))
+    decisions.tell("alert.created", alert)
     if alert.status in CLOSED_STATUSES or message.event == "alert.resolved":
-        decisions.events.append(Event("alert.resolved", alert.snapshot()))
+        decisions.tell("alert.resolved", alert)
     return alert
 
 
 def revise_alert(alert: Alert, message: Message, report: Report, decisions: Decisions, keyring: Keyring) -> EndingName:
     """Let one more message change the alert as far as the rules allow, and say how the message ended."""
+    decisions.keep_told(alert)
     mark = fingerprint(message, keyring)
     if mark in alert.seen:
         alert.duplicates += 1
@@ -99,7 +100,7 @@ def revise_alert(alert: Alert, message: Message, report: Report, decisions: Deci
         decisions.revisions.append(Revision(alert.id, alert.revision, message.source, request_id, changes))
         closes = alert.status in CLOSED_STATUSES or (message.event == "alert.resolved" and "status" in changes)
         resolved = closes and not was_closed
-        decisions.events.append(Event("alert.resolved" if resolved else "alert.updated", alert.snapshot()))
+        decisions.tell("alert.resolved" if resolved else "alert.updated", alert)
     return "updated" if newer else "superseded"
 
 

@@ -69,9 +69,9 @@ class Revision:
     changes: dict[str, list[Any]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Event:
-    """Something that downstream services are told, with the alert as it stood then."""
+    """Something that downstream services are told, with the alert as it stood then: itself, or a copy once it changes."""
 
     type: str
     alert: Alert
@@ -87,7 +87,23 @@ class Decisions:
     revisions: list[Revision] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     rejections: list[tuple[str, Report, int, Rejection]] = field(default_factory=list)
+    _standing: dict[str, list[Event]] = field(default_factory=dict)  # events whose alert stands as it stood then
+
+    def tell(self, event_type: str, alert: Alert) -> None:
+        """Add an event with the alert as it stands now."""
+        event = Event(event_type, alert)
+        self.events.append(event)
+        self._standing.setdefault(alert.id, []).append(event)
+
+    def keep_told(self, alert: Alert) -> None:
+        """Give what was told of an alert a copy of its own: the alert is about to change. Most never do in their batch."""
+        told = self._standing.pop(alert.id, None)
+        if told:
+            copy = alert.snapshot()
+            for event in told:
+                event.alert = copy
 
     def every_alert(self) -> list[Alert]:
-        """Every alert that will be written or told, in each of its versions."""
-        return [*self.stored.values(), *self.changed.values(), *(event.alert for event in self.events)]
+        """Every alert that will be written or told, in each of its versions, once."""
+        every = (*self.stored.values(), *self.changed.values(), *(event.alert for event in self.events))
+        return list({id(alert): alert for alert in every}.values())
