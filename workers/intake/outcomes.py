@@ -71,7 +71,7 @@ class Revision:
 
 @dataclass(slots=True)
 class Event:
-    """Something that downstream services are told, with the alert as it stood then: itself, or a copy once it changes."""
+    """Something that downstream services are told, with the alert as it stood then; a copy of it once it changes."""
 
     type: str
     alert: Alert
@@ -96,7 +96,7 @@ class Decisions:
         self._standing.setdefault(alert.id, []).append(event)
 
     def keep_told(self, alert: Alert) -> None:
-        """Give what was told of an alert a copy of its own: the alert is about to change. Most never do in their batch."""
+        """Give what was told of an alert a copy of its own: the alert is about to change. In a batch most never do."""
         told = self._standing.pop(alert.id, None)
         if told:
             copy = alert.snapshot()
