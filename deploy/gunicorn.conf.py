@@ -8,8 +8,16 @@ INGRESS_WORKERS  2
 import os
 from typing import Any
 
-from ingress.serve import DiscreetLogger, make_metrics_folder, open_listener, read_workers
+from ingress.serve import (
+    WORKER_CONNECTIONS,
+    DiscreetLogger,
+    allow_open_files,
+    make_metrics_folder,
+    open_listener,
+    read_workers,
+)
 
+allow_open_files()
 make_metrics_folder(empty=False)
 listener = open_listener()
 
@@ -19,8 +27,8 @@ certfile = listener.certificate
 keyfile = listener.key
 umask = 0o077  # a unix socket is for the proxy alone, which runs as the same user
 
-worker_class = "gevent"
-worker_connections = 2000
+worker_class = "ingress.worker.DoorWorker"  # gevent's
+worker_connections = WORKER_CONNECTIONS
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112 - the heartbeat, not on a disk
 preload_app = False  # connections to the journal are opened after the fork
 backlog = 1024
@@ -57,3 +65,8 @@ def on_starting(_server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
 def post_worker_init(worker: Any) -> None:  # noqa: ANN401 - gunicorn has no types
     """Watch the certificate files in this worker."""
     listener.follow(worker)
+
+
+def post_request(_worker: Any, _request: Any, _environment: Any, answer: Any) -> None:  # noqa: ANN401 - as above
+    """Tell senders from strangers."""
+    listener.note_answer(answer)

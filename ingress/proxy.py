@@ -13,7 +13,8 @@ from socket import AF_UNIX
 
 from ingress.handed import WAYS
 from ingress.identity import Certificate, Distrusted, Environment, require_valid_now
-from ingress.trust import Stamp, Trust, load_trust, stamp_files
+from ingress.log import open_log
+from ingress.trust import FileWatch, Trust, load_trust
 from ingress.verify import verify_certificate
 from schemas.configuration import Tls
 from schemas.door import Proxy
@@ -33,12 +34,11 @@ class ProxiedCertificates:
         self._tls = tls
         self._way = WAYS[proxy.header]
         self._networks = tuple(ip_network(network) for network in proxy.networks)
-        self._stamp: Stamp = ()
-        self._trust = Trust((), None)
+        self._watch = FileWatch(*(() if tls is None else (tls.client_ca, tls.crl)))
+        self._trust = Trust((), None) if tls is None else load_trust(tls.client_ca, tls.crl)
         self._verified: dict[tuple[str, str], Certificate] = {}
         self._forget_at = 0.0
-        if tls is not None:
-            self._follow_files(tls)
+        self._log = open_log()
 
     def speaks(self, environment: Environment) -> bool:
         """Say whether a request comes from the proxy: over a unix socket, or from one of its addresses."""
@@ -60,10 +60,7 @@ class ProxiedCertificates:
         text = str(environment.get(self._way.certificate, ""))
         if not text or self._tls is None:
             return None
-        try:
-            self._follow_files(self._tls)
-        except ConfigurationError as error:
-            raise Distrusted("the door cannot read its own files of trust") from error
+        self._follow_files(self._tls)
         chain = str(environment.get(self._way.chain, ""))
         certificate = self._verified.get((text, chain))
         if certificate is None:
@@ -76,10 +73,14 @@ class ProxiedCertificates:
         return certificate
 
     def _follow_files(self, tls: Tls) -> None:
-        stamp = stamp_files(tls.client_ca, tls.crl)
-        if stamp != self._stamp:
-            self._trust = load_trust(tls.client_ca, tls.crl)
-            self._stamp, self._forget_at = stamp, 0.0
+        """Take over files that have changed. Those that cannot be used leave the old ones in their place."""
+        if self._watch.has_changed():
+            try:
+                self._trust, self._forget_at = load_trust(tls.client_ca, tls.crl), 0.0
+            except ConfigurationError as error:
+                self._log.error("certificates not renewed", why=str(error))
+            else:
+                self._log.info("certificates renewed")
         if time.monotonic() >= self._forget_at or len(self._verified) >= REMEMBER_AT_MOST:
             self._verified.clear()
             self._forget_at = time.monotonic() + REMEMBER_SECONDS

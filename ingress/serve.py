@@ -6,6 +6,7 @@ worker: so nothing here imports the journal's client.
 
 import os
 import re
+import resource
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ import gevent
 from gunicorn.glogging import Logger
 
 from ingress.log import open_log
+from ingress.rotation import RotatingContext
 from ingress.settings import load_settings, stop_on_fault
-from ingress.tls import RotatingContext
 from schemas.secret import ConfigurationError
 
-LOOK_SECONDS = 1.0  # between two looks at the certificate files
+LOOK_SECONDS = 0.5  # between two looks at the certificate files
+WORKER_CONNECTIONS = 2000  # of one worker process; from then on it accepts none
+CROWD = 1800  # from here on the connections of strangers make room
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,12 @@ class Listener:
         """Say that a worker is ready, watch the certificate files in it, and let its connections go in the end."""
         open_log().info("worker ready", process=os.getpid(), bind=self.bind)
         if self.context is not None:
-            gevent.spawn(watch_files, self.context, worker)
+            gevent.spawn(watch_files, self.context, worker).link_exception(lambda _: leave_to_successor(worker))
+
+    def note_answer(self, answer: Any) -> None:  # noqa: ANN401 - as above
+        """Note who has pushed: he need not make room for strangers."""
+        if self.context is not None and answer is not None and answer.status_code == 200:
+            self.context.prove()
 
 
 @stop_on_fault
@@ -49,7 +57,7 @@ def open_listener() -> Listener:
     if configuration.tls is None:
         raise ConfigurationError("[tls] is missing: the door listens with TLS unless INGRESS_BIND is a unix socket")
     tls = configuration.tls
-    return Listener(bind, RotatingContext(configuration, tls), tls.certificate, tls.key)
+    return Listener(bind, RotatingContext(configuration, tls, CROWD), tls.certificate, tls.key)
 
 
 @stop_on_fault
@@ -69,6 +77,18 @@ def watch_files(context: RotatingContext, worker: Any) -> None:  # noqa: ANN401 
     while True:
         gevent.sleep(LOOK_SECONDS)
         context.end_connections()
+
+
+def leave_to_successor(worker: Any) -> None:  # noqa: ANN401 - as above
+    """End a worker that does not watch its files any more: it would never learn of a revocation."""
+    worker.alive = False
+
+
+def allow_open_files() -> None:
+    """Let this process and its workers open as many files as it may: each connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def make_metrics_folder(*, empty: bool) -> None:

@@ -1,31 +1,30 @@
-"""Mutual TLS in the door itself: a context that follows its files, handshakes under a deadline, a share per address.
-
-gunicorn's gevent worker builds its TLS context once and lets a connection take all the time it wants for its handshake.
-So its `ssl_context` hook is given the object below instead, whose `wrap_socket` delegates to a context cached by file
-times. What cannot be served here is closed and ends its greenlet quietly: strangers at the door are no errors.
-"""
+"""TLS as the door speaks it: versions, ciphers, whose certificates it asks for, and a connection that ends cleanly."""
 
 import ssl
-from collections import Counter
 from contextlib import suppress
-from ssl import SSLEOFError, SSLError, SSLZeroReturnError
-from typing import Any, NoReturn
-from weakref import WeakSet
+from typing import Any
 
-import gevent
+from cryptography import x509
 from gevent.socket import SHUT_RD
 from gevent.ssl import SSLContext, SSLSocket
 
-from ingress import metrics
-from ingress.log import open_log
-from ingress.peers import network_of
-from ingress.trust import Stamp, load_trust, stamp_files
+from ingress.handed import Handed
+from ingress.trust import load_trust
 from schemas.configuration import Configuration, Tls
 from schemas.secret import ConfigurationError
 
+# TLS 1.2: forward secrecy and authenticated encryption only. TLS 1.3 has nothing else, and its own list.
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+DER = 2  # of the ssl module's own constants, unpublished
+
 
 class TlsSocket(SSLSocket):  # type: ignore[misc]  # gevent is published without type information
-    """A TLS connection that says goodbye (close_notify), without which strict clients report a truncation."""
+    """A TLS connection that says goodbye (close_notify), without which strict clients report a truncation.
+
+    `last_request`: the next request is answered, and then the connection ends.
+    """
+
+    last_request = False
 
     def close(self) -> None:
         """Send close_notify if that needs no waiting, then close."""
@@ -40,25 +39,42 @@ class TlsSocket(SSLSocket):  # type: ignore[misc]  # gevent is published without
         with suppress(OSError):  # closed already
             self._sock.shutdown(SHUT_RD)
 
+    def presented(self) -> Handed | None:
+        """Return what the peer has shown, None when it showed nothing. Of a resumed session the leaf alone is known."""
+        leaf = self.getpeercert(True)
+        if not leaf:
+            return None
+        chain: list[Any] = getattr(self._sslobj, "get_unverified_chain", list)() or []
+        found = [x509.load_der_x509_certificate(der_of(certificate)) for certificate in chain]
+        return Handed(x509.load_der_x509_certificate(leaf), tuple(found[1:]))
+
+
+def der_of(certificate: Any) -> bytes:  # noqa: ANN401 - the ssl module's own type is unpublished
+    """Return a certificate of the ssl module's as DER."""
+    return bytes(certificate.public_bytes(DER))
+
 
 def every_source_demands_certificate(configuration: Configuration) -> bool:
     """Say whether a connection without a client certificate is of no use to anybody."""
+    if configuration.door.front is not None and configuration.door.front.networks:
+        return False  # the proxy shows none of its own
     return all(source.certificate == "required" for source in configuration.sources)
 
 
 def build_context(tls: Tls, *, demand_certificate: bool) -> SSLContext:
     """Build a server context from the files. Raises ConfigurationError naming the file that cannot be used.
 
-    OpenSSL checks a client certificate's purpose by itself (`sslclient`). Sessions are not resumed by ticket: a resumed
-    one would skip the verification, and with it the revocation list.
+    OpenSSL checks a client certificate's purpose by itself (`sslclient`). A session that is resumed by its ticket is
+    not verified again. Its ticket is good for this one context only, so how long a context is used bounds how long ago
+    the verification may have been.
     """
     load_trust(tls.client_ca, tls.crl)
     context = SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.sslsocket_class = TlsSocket
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
     context.options |= ssl.OP_IGNORE_UNEXPECTED_EOF  # HTTP's own framing tells a cut body; the answer is no TLS alert
-    context.num_tickets = 0
+    context.set_ciphers(CIPHERS)
     context.verify_mode = ssl.CERT_REQUIRED if demand_certificate else ssl.CERT_OPTIONAL
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     try:
@@ -73,91 +89,3 @@ def build_context(tls: Tls, *, demand_certificate: bool) -> SSLContext:
     except (OSError, ssl.SSLError) as error:
         raise ConfigurationError(f"tls: {tls.client_ca} or {tls.crl} cannot be used ({error})") from error
     return context
-
-
-class RotatingContext:
-    """Stands in for a TLS context in gunicorn's worker. Building it raises ConfigurationError.
-
-    `connections_per_address` counts in each worker process by itself.
-    """
-
-    def __init__(self, configuration: Configuration, tls: Tls) -> None:
-        self._tls = tls
-        self._demand = every_source_demands_certificate(configuration)
-        self._handshake_seconds = configuration.door.handshake_timeout
-        self._share = configuration.door.connections_per_address
-        self._open: Counter[str] = Counter()
-        self._connections: WeakSet[TlsSocket] = WeakSet()
-        self._log = open_log()
-        self._stamp = self._stamp_files()
-        self._context = build_context(tls, demand_certificate=self._demand)
-
-    def follow_files(self) -> None:
-        """Rebuild the context when a file has changed. One that cannot be used leaves the old context in its place.
-
-        Connections made under the old files end after the request in hand: their certificates were not looked up in the
-        new revocation list.
-        """
-        stamp = self._stamp_files()
-        if stamp == self._stamp:
-            return
-        self._stamp = stamp
-        try:
-            self._context = build_context(self._tls, demand_certificate=self._demand)
-        except ConfigurationError as error:
-            self._log.error("certificates not renewed", why=str(error))
-            return
-        self._log.info("certificates renewed")
-        self.end_connections()
-
-    def end_connections(self) -> None:
-        """Let every connection end after the request in hand."""
-        for connection in list(self._connections):
-            connection.end_reading()
-
-    def wrap_socket(self, sock: Any, **options: Any) -> TlsSocket:  # noqa: ANN401 - gevent has no types
-        """Make the handshake, in the greenlet of the connection, and return the TLS socket."""
-        try:
-            address = network_of(sock.getpeername()[0])
-        except OSError:
-            self._refuse(sock, "gone")
-        if self._open[address] >= self._share:
-            self._refuse(sock, "too many connections", address)
-        self._count_until_end(address)
-        self.follow_files()
-        connection = self._context.wrap_socket(sock, **{**options, "do_handshake_on_connect": False})
-        try:
-            with gevent.Timeout(self._handshake_seconds, TimeoutError):
-                connection.do_handshake()
-        except TimeoutError:
-            self._refuse(connection, "handshake too slow", address)
-        except (SSLEOFError, SSLZeroReturnError):
-            self._refuse(connection, "gone")
-        except SSLError as error:
-            self._refuse(connection, getattr(error, "verify_message", None) or error.reason or "handshake", address)
-        except OSError:
-            self._refuse(connection, "gone")
-        self._connections.add(connection)
-        return connection  # type: ignore[no-any-return]  # gevent is published without type information
-
-    def _stamp_files(self) -> Stamp:
-        return stamp_files(self._tls.certificate, self._tls.key, self._tls.client_ca, self._tls.crl)
-
-    def _count_until_end(self, address: str) -> None:
-        self._open[address] += 1
-
-        def discount(_greenlet: object) -> None:
-            self._open[address] -= 1
-            if not self._open[address]:
-                del self._open[address]
-
-        gevent.getcurrent().rawlink(discount)
-
-    def _refuse(self, sock: Any, reason: str, address: str | None = None) -> NoReturn:  # noqa: ANN401 - as above
-        """Close a connection that never became one, and end its greenlet without a traceback."""
-        reason = reason.lower().replace("_", " ")
-        metrics.REFUSED_CONNECTIONS.labels(reason=reason).inc()
-        if address is not None:
-            self._log.warning("connection refused", why=reason, address=address)
-        sock.close()
-        raise gevent.GreenletExit

@@ -1,6 +1,7 @@
 """The files of trust: the certificates that client certificates are verified against, and the lists of revoked ones."""
 
 import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from schemas.secret import ConfigurationError
 
 _CRL = re.compile(rb"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", re.DOTALL)
 _CERTIFICATE = re.compile(rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----")
+
+LOOK_SECONDS = 0.2
+REST_SECONDS = 0.5
 
 Stamp = tuple[tuple[int, int, int], ...]
 
@@ -70,3 +74,26 @@ def stamp_files(*files: str | None) -> Stamp:
             status = None
         stamps.append((status.st_mtime_ns, status.st_size, status.st_ino) if status else (0, 0, 0))
     return tuple(stamps)
+
+
+class FileWatch:
+    """Tells when any of some files has changed and come to rest: a file that is being written is no file yet."""
+
+    def __init__(self, *files: str | None) -> None:
+        self._files = files
+        self._taken = self._seen = stamp_files(*files)
+        self._seen_at = self._looked_at = time.monotonic()
+
+    def has_changed(self) -> bool:
+        """Say, once for each change, that there is one. Cheap enough to ask for every push."""
+        now = time.monotonic()
+        if now - self._looked_at < LOOK_SECONDS:
+            return False
+        self._looked_at = now
+        stamp = stamp_files(*self._files)
+        if stamp != self._seen:
+            self._seen, self._seen_at = stamp, now
+        if stamp == self._taken or now - self._seen_at < REST_SECONDS:
+            return False
+        self._taken = stamp
+        return True
