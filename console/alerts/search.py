@@ -1,0 +1,134 @@
+"""Search alerts for people: by what somebody can name, by filters, the latest or the soonest deadline first.
+
+Every list is answered from an index, however many alerts there are. There are few triples of network, kind and status
+(some dozens): they are found by leaping from one to the next through an index that begins with them, and of each no
+more is read than is shown. So a filter that matches one alert in a million costs what a page without filters costs.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from psycopg import sql
+
+from console.connections import Database
+from console.paging import BadCursor, Page, parse_uuid, read_cursor, write_cursor
+from schemas.alert import Alert
+from schemas.presented import present_alert
+
+# What alerts may still be answered with success.
+UNANSWERED = ("new", "open", "processing")
+LAST_POSITION = 2**63 - 1
+
+Order = Literal["newest", "soonest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Which alerts are looked for.
+
+    term       what an alert is called by: our id, the network's, ARN, order id, transaction id, merchant id, last four
+    statuses   one of these; empty: any
+    due_after  for "soonest": later deadlines only; None: those that have passed, too
+    """
+
+    term: str | None = None
+    network: str | None = None
+    kind: str | None = None
+    statuses: tuple[str, ...] = ()
+    due_after: datetime | None = None
+
+
+def search_alerts(database: Database, search: Search, order: Order, limit: int = 50, cursor: str | None = None) -> Page:
+    """Return a page of alerts as the API presents them. Raises BadCursor.
+
+    "soonest" lists only alerts that have a deadline. What a term names is always listed "newest": a merchant's alerts
+    may be many, and no index has the deadlines of each.
+    """
+    order = "newest" if search.term else order
+    values = list_filters(search) | {"limit": limit + 1, **read_place(order, cursor, search.due_after)}
+    if search.term:
+        statement = search_terms(search)
+        values |= {"term": search.term, "id": parse_uuid(search.term)}
+    else:
+        statement = walk_triples(search, order)
+    rows = database.execute(statement, values, prepare=False).fetchall()  # planned for these very values
+    more, rows = len(rows) > limit, rows[:limit]
+    return Page([present_alert(Alert.from_row(row)) for row in rows], write_place(order, rows[-1]) if more else None)
+
+
+def read_place(order: Order, cursor: str | None, due_after: datetime | None) -> dict[str, Any]:
+    """Return where the list was left, or its beginning, as values of the statement. Raises BadCursor."""
+    kind = f"search {order}"
+    if order == "newest":
+        return {"position": read_cursor(kind, cursor, int)[0] if cursor else LAST_POSITION}
+    if not cursor:
+        return {"moment": due_after or datetime.min.replace(tzinfo=UTC), "position": LAST_POSITION if due_after else 0}
+    moment, position = read_cursor(kind, cursor, str, int)
+    try:
+        return {"moment": datetime.fromisoformat(moment).astimezone(UTC), "position": position}
+    except (ValueError, OverflowError) as error:
+        raise BadCursor("cursor: not a cursor of this search") from error
+
+
+def write_place(order: Order, row: dict[str, Any]) -> str:
+    """Return the cursor behind a row."""
+    if order == "newest":
+        return write_cursor(f"search {order}", row["position"])
+    return write_cursor(f"search {order}", row["respond_by"].isoformat(), row["position"])
+
+
+def list_filters(search: Search) -> dict[str, Any]:
+    """Return the values of the filters that are set."""
+    asked = {"network": search.network, "kind": search.kind, "statuses": list(search.statuses) or None}
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def walk_triples(search: Search, order: Order) -> sql.Composed:
+    """Return the statement that merges the first alerts of every triple that matches."""
+    on_triple = sql.SQL(" AND ").join([FILTERS[name] for name in list_filters(search)] or [sql.SQL("true")])
+    return WALK.format(on_triple=on_triple, on_alert=PLACES[order], order=ORDERS[order])
+
+
+def search_terms(search: Search) -> sql.Composed:
+    """Return the statement that merges the first alerts of everything the term may be."""
+    filters = [FILTERS[name] for name in list_filters(search)]
+    names = TERMS if len(search.term or "") == len("1234") else TERMS[:-1]
+    values = {"on_alert": sql.SQL(" AND ").join([PLACES["newest"], *filters]), "order": ORDERS["newest"]}
+    branches = [ONE_TERM.format(name=sql.Identifier(name), **values) for name in names] + [ONE_ID.format(**values)]
+    return BY_TERM.format(branches=sql.SQL(" UNION ").join(branches), order=ORDERS["newest"])
+
+
+TERMS = ("provider_alert_id", "arn", "merchant_order_id", "transaction_id", "merchant_id", "card_last4")
+FILTERS: dict[str, sql.SQL] = {
+    "network": sql.SQL("network = lower(%(network)s)"),
+    "kind": sql.SQL("kind = lower(%(kind)s)"),
+    "statuses": sql.SQL("status = ANY (%(statuses)s)"),
+}
+ORDERS: dict[Order, sql.SQL] = {"newest": sql.SQL("position DESC"), "soonest": sql.SQL("respond_by, position")}
+PLACES: dict[Order, sql.SQL] = {
+    "newest": sql.SQL("position < %(position)s"),
+    "soonest": sql.SQL("respond_by IS NOT NULL AND (respond_by, position) > (%(moment)s, %(position)s)"),
+}
+WALK = sql.SQL("""
+    WITH RECURSIVE triples AS (
+        (SELECT network, kind, status FROM alerts ORDER BY network, kind, status LIMIT 1)
+        UNION ALL
+        SELECT following.* FROM triples last CROSS JOIN LATERAL (
+            SELECT network, kind, status FROM alerts
+            WHERE (network, kind, status) > (last.network, last.kind, last.status)
+            ORDER BY network, kind, status LIMIT 1
+        ) following
+    ), wanted AS (
+        SELECT first.id FROM triples CROSS JOIN LATERAL (
+            SELECT a.id, a.position, a.respond_by FROM alerts a
+            WHERE a.network = triples.network AND a.kind = triples.kind AND a.status = triples.status AND {on_alert}
+            ORDER BY {order} LIMIT %(limit)s
+        ) first
+        WHERE {on_triple} ORDER BY {order} LIMIT %(limit)s
+    )
+    SELECT * FROM alerts WHERE id IN (SELECT id FROM wanted) ORDER BY {order} LIMIT %(limit)s
+""")
+BY_TERM = sql.SQL("SELECT * FROM alerts WHERE id IN ({branches}) ORDER BY {order} LIMIT %(limit)s")
+ONE_TERM = sql.SQL("(SELECT id FROM alerts WHERE {name} = %(term)s AND {on_alert} ORDER BY {order} LIMIT %(limit)s)")
+ONE_ID = sql.SQL("(SELECT id FROM alerts WHERE id = %(id)s AND {on_alert})")
