@@ -1,22 +1,18 @@
 """The platform's own listener, plain HTTP, never public: alive, ready, and what was counted."""
 
 import os
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import orjson
 import redis
 from flask import Flask, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.multiprocess import MultiProcessCollector
-from prometheus_client.registry import Collector
+from prometheus_client import CONTENT_TYPE_LATEST
 
+from ingress.gauges import CertificateGauges, JournalGauges
 from ingress.readiness import describe_readiness
 from ingress.settings import Settings, load_settings, stop_on_fault
-from schemas.configuration import Journal
-from schemas.journal import JournalUnavailable, connect_journal, measure_journal
+from schemas.counting import FOLDER_VARIABLE, BuildInfo, show_counts
+from schemas.journal import connect_journal
 from schemas.secret import ConfigurationError
 
 
@@ -34,8 +30,12 @@ def create_app() -> Flask:
 def build_app(settings: Settings, client: redis.Redis) -> Flask:
     """Put the three pages together."""
     app = Flask("platform", static_folder=None)
-    gauges = CollectorRegistry()
-    gauges.register(JournalGauges(client, settings.configuration.journal))
+    folder = os.environ.get(FOLDER_VARIABLE)
+    measured = (
+        JournalGauges(client, settings.configuration.journal),
+        CertificateGauges(settings.configuration.tls),
+        BuildInfo("ingress"),
+    )
 
     @app.get("/livez")
     def alive() -> Response:
@@ -48,40 +48,7 @@ def build_app(settings: Settings, client: redis.Redis) -> Flask:
 
     @app.get("/metrics")
     def metrics() -> Response:
-        return Response(collect_counts() + generate_latest(gauges), content_type=CONTENT_TYPE_LATEST)
+        counted = show_counts(Path(folder) if folder else None, *measured)
+        return Response(counted, content_type=CONTENT_TYPE_LATEST)
 
     return app
-
-
-def collect_counts() -> bytes:
-    """Add up what the door's worker processes counted; nothing when they count for themselves alone."""
-    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
-    if not folder or not Path(folder).is_dir():
-        return b""
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]  # published without a type
-    return generate_latest(registry)
-
-
-class JournalGauges(Collector):
-    """How full the journal is, measured when asked. Never kept in the folder of the door's counts."""
-
-    def __init__(self, client: redis.Redis, settings: Journal) -> None:
-        self._client = client
-        self._settings = settings
-
-    def collect(self) -> Iterator[Metric]:
-        """Measure; without an answer say only that there was none."""
-        state = None
-        with suppress(JournalUnavailable):
-            state = measure_journal(self._client, self._settings)
-        yield gauge("reachable", "1 while the journal answers", int(state is not None))
-        if state is not None:
-            yield gauge("entries", "Entries that are not settled yet", state.entries)
-            yield gauge("used_bytes", "Memory used by the journal's Redis", state.used)
-            yield gauge("limit_bytes", "Its maxmemory, 0 for none", state.limit)
-
-
-def gauge(name: str, text: str, value: int) -> Metric:
-    """Return one measured value."""
-    return GaugeMetricFamily(f"alert_intake_journal_{name}", text, value)

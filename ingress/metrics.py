@@ -1,6 +1,13 @@
-"""What the door counts. Written per worker process, added up by the platform listener (PROMETHEUS_MULTIPROC_DIR)."""
+"""What the door counts. Written per worker process, added up by the platform listener (PROMETHEUS_MULTIPROC_DIR).
 
-from prometheus_client import Counter, Histogram
+docs/metrics.md describes each.
+"""
+
+from schemas.counting import count_together
+
+count_together()  # before the first metric is made
+
+from prometheus_client import Counter, Histogram  # noqa: E402 - after the line above
 
 REQUESTS = Counter("alert_intake_requests_total", "Requests by source and outcome", ["source", "outcome", "status"])
 ACKNOWLEDGEMENT_SECONDS = Histogram(

@@ -89,7 +89,7 @@ def is_locked(file: Path) -> bool:
 
 @cache
 def count_together() -> Path | None:
-    """Let this process count in the folder, if there is one, and return that. To be called before any metric is made."""
+    """Let this process count in the folder, if there is one (before the first metric is made), and return that."""
     name = os.environ.get(FOLDER_VARIABLE, "")
     if not name:
         return None

@@ -12,11 +12,13 @@ from kombu import Exchange, Queue
 from schemas.redis_address import require_redis
 from schemas.redis_client import describe_broker
 from workers.deadline import stop_tasks
+from workers.exposition import Exposition, count_tick
 from workers.logs import configure_logs
 from workers.metronome import SCHEDULE, Metronome
 
 signals.setup_logging.connect(configure_logs)  # and so Celery sets up none of its own
 signals.worker_shutting_down.connect(stop_tasks)
+signals.task_postrun.connect(count_tick)
 
 broker_url, sentinels = describe_broker(require_redis("BROKER_URL"))
 # The celery command copies BROKER_URL there, where it would take the place of the address as kombu spells it.
@@ -49,4 +51,4 @@ app.conf.update(
     broker_heartbeat=0,
     enable_utc=True,
 )
-app.steps["worker"].add(Metronome)
+app.steps["worker"].update({Metronome, Exposition})

@@ -19,6 +19,8 @@ PORTS = {
     "platform": "the door's plain listener (livez, readyz, metrics)",
     "console": "the console",
     "receiver": "the local receiver",
+    "drain_metrics": "the drain workers' metrics",
+    "forward_metrics": "the forward workers' metrics",
     "journal": "the embedded journal",
     "broker": "the embedded broker",
     "postgres": "the embedded PostgreSQL",
@@ -30,7 +32,7 @@ def port_options(command: click.Command) -> click.Command:
     for name, listener in PORTS.items():
         command.params.append(
             click.Option(
-                [f"--{name}-port", f"{name}_port"],
+                [f"--{name.replace('_', '-')}-port", f"{name}_port"],
                 type=click.IntRange(1, 65535),
                 envvar=f"ALERT_INTAKE_{name.upper()}_PORT",
                 show_envvar=True,

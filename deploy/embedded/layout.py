@@ -8,7 +8,7 @@ from deploy.embedded.children import NotStarted
 from deploy.embedded.engine import choose_port, lock_folder, write_file
 
 LARGE_LOG = 10 * 1024 * 1024  # bytes
-LISTENERS = ("push", "platform", "console", "receiver")
+LISTENERS = ("push", "platform", "console", "receiver", "drain_metrics", "forward_metrics")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,13 @@ class Layout:
 
     @property
     def metrics(self) -> Path:
-        """The folder in which the door's processes count together."""
+        """The folder in which processes count together, one folder in it for each service."""
         return self.root / "metrics"
+
+    @property
+    def scrape_settings(self) -> Path:
+        """What a Prometheus of your own has to be told to watch this run."""
+        return self.root / "prometheus.yml"
 
     def log(self, name: str) -> Path:
         """Where a program's output goes."""

@@ -13,6 +13,7 @@ from deploy.embedded.certificate_files import CLIENT_SUBJECT, ensure_certificate
 from deploy.embedded.engines import start_engines
 from deploy.embedded.layout import Layout, choose_listeners, claim_layout, write_run_file
 from deploy.embedded.samples import Journey, Sender, push_samples
+from deploy.embedded.scrape import write_scrape_settings
 from deploy.embedded.settings import ETHOCA_USER, RESELLER_USER, Secrets, ensure_secrets, write_configuration
 from deploy.embedded.stack import Stack, part_of, programs
 from deploy.embedded.subscribe import subscribe_receiver
@@ -97,6 +98,7 @@ def start_stack(layout: Layout, options: Options, listener: Listener, supervisor
     supervisor.wait_until_all_answer(START_SECONDS)
     if options.samples:
         listener.show_samples(push_samples(sender_of(facts), addresses["DATABASE_URL"]))
+    write_scrape_settings(layout, ports)
     write_run_file(layout, facts)
     listener.ready(facts)
 

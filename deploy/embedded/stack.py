@@ -53,9 +53,15 @@ def programs(stack: Stack) -> list[Program]:
     """Return the table. The order is that of starting; those marked `last` are stopped after the others."""
     layout, ports = stack.layout, stack.ports
     told = stack.addresses | {"ALERT_INTAKE_CONFIG": str(layout.configuration)}
-    counted = {"PROMETHEUS_MULTIPROC_DIR": str(layout.metrics)}
     bind = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
     broker = stack.addresses["BROKER_URL"]
+
+    def counted(service: str) -> dict[str, str]:
+        return {"PROMETHEUS_MULTIPROC_DIR": str(layout.metrics / service)}
+
+    def shown(service: str) -> dict[str, str]:
+        return counted(service) | {"WORKER_METRICS_BIND": bind[f"{service}_metrics"]}
+
     return [
         Program(
             "receiver",
@@ -71,13 +77,13 @@ def programs(stack: Stack) -> list[Program]:
         Program(
             "ingress",
             (*GUNICORN, "-c", server_settings("gunicorn.conf.py"), "ingress.app:create_app()"),
-            told | counted | {"INGRESS_BIND": bind["push"], "INGRESS_WORKERS": str(stack.ingress_workers)},
+            told | counted("ingress") | {"INGRESS_BIND": bind["push"], "INGRESS_WORKERS": str(stack.ingress_workers)},
             lambda: answers_http(ports["push"], "/", mutual_tls(stack.certificates)),
         ),
         Program(
             "platform",
             (*GUNICORN, "-c", server_settings("gunicorn.platform.conf.py"), "ingress.health:create_app()"),
-            told | counted | {"PLATFORM_BIND": bind["platform"]},
+            told | counted("ingress") | {"PLATFORM_BIND": bind["platform"]},
             lambda: answers_http(ports["platform"], "/readyz", wanted=200),
         ),
         Program(
@@ -95,13 +101,13 @@ def programs(stack: Stack) -> list[Program]:
                 "drain@local",
                 *QUIETLY,
             ),
-            told,
+            told | shown("drain"),
             lambda: answers_ping(broker, "drain@local"),
         ),
         Program(
             "forward",
             (*CELERY, "worker", "-Q", "forward", "-P", "threads", "-c", "2", "-n", "forward@local", *QUIETLY),
-            told,
+            told | shown("forward"),
             lambda: answers_ping(broker, "forward@local"),
         ),
         Program("beat", (*CELERY, "beat"), told, lambda: True),
