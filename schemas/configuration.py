@@ -1,8 +1,8 @@
 """The configuration file: one TOML file, named by ``ALERT_INTAKE_CONFIG``, read once and passed in."""
 
 import os
+import re
 import tomllib
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +10,9 @@ import msgspec
 from msgspec import Meta, field
 
 from schemas.door import Door
-from schemas.enrichers import Lookup, Plugin, RemoteEnrichment
+from schemas.enrichers import Enrichment
+from schemas.forwarding import Forwarding
+from schemas.notices import Notices
 from schemas.secret import ConfigurationError, Secret
 from schemas.section import Section
 from schemas.sources import Source
@@ -59,65 +61,6 @@ class Drain(Section, frozen=True):
     stale_after: float = 15.0
 
 
-class Enrichment(Section, frozen=True):
-    """What is added to alerts. `merchants`: a CSV table mapping descriptor, MID or member id to a merchant."""
-
-    merchants: str | None = None
-    plugins: tuple[Plugin, ...] = ()
-    lookups: tuple[Lookup, ...] = ()
-    remote: RemoteEnrichment = field(default_factory=RemoteEnrichment)
-
-    def __post_init__(self) -> None:
-        """Refuse two enrichers that would write under one name."""
-        names = [plugin.name for plugin in self.plugins] + [lookup.name for lookup in self.lookups]
-        doubled = sorted({name for name in names if names.count(name) > 1})
-        if doubled:
-            raise ValueError(f"two enrichers share the name {doubled[0]}")
-
-    @property
-    def remote_names(self) -> tuple[str, ...]:
-        """The names of the enrichers that ask a server, in the order in which they are asked."""
-        return tuple(lookup.name for lookup in self.lookups) + tuple(one.name for one in self.plugins if one.remote)
-
-
-class Forwarding(Section, frozen=True):
-    """Deliveries to downstream services. Times in seconds.
-
-    `timeout` is for one delivery as a whole, from the look-up of the name to the end of the answer. `concurrency` is
-    of one worker, `subscription_concurrency` of one subscription over all workers.
-    `schedule` is the waiting time before the second, third, ... attempt, each lengthened by up to `jitter` of itself.
-    After the last one the item is given up (and can be retried by hand).
-    A subscription is tripped after `trip_failures` failures in a row over at least `trip_seconds`; then one delivery
-    is tried every `probe_interval`, and the first that succeeds resumes it.
-    `service_ca` names a PEM file with CAs that are trusted besides the public ones.
-    """
-
-    timeout: float = 10.0
-    lease: float = 60.0
-    concurrency: int = 64
-    subscription_concurrency: int = 16
-    jitter: float = 0.2
-    schedule: tuple[float, ...] = (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 43200, 64800, 86400)
-    allow_http: bool = False
-    allow_private_addresses: bool = False
-    allow_networks: tuple[str, ...] = ()
-    service_ca: str | None = None
-    trip_failures: int = 20
-    trip_seconds: float = 600.0
-    probe_interval: float = 60.0
-
-    def __post_init__(self) -> None:
-        """Refuse what would forward nothing, or for ever."""
-        positive = ("timeout", "lease", "concurrency", "subscription_concurrency", "trip_failures", "probe_interval")
-        for name in positive:
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name}: more than 0 is needed")
-        if self.jitter < 0 or self.trip_seconds < 0 or any(wait < 0 for wait in self.schedule):
-            raise ValueError("jitter, trip_seconds, schedule: 0 or more is needed")
-        for network in self.allow_networks:
-            ip_network(network)  # raises ValueError that quotes it
-
-
 class Retention(Section, frozen=True):
     """How many days partitions are kept, counted from the end of their month.
 
@@ -131,9 +74,19 @@ class Retention(Section, frozen=True):
 
 
 class Console(Section, frozen=True):
-    """The read API and the pages: who may look."""
+    """The read API and the pages: who may look.
+
+    `origin` is where browsers find the console, such as https://alerts.example.com. With https their cookies are bound
+    to it, and to encrypted connections.
+    """
 
     token: Secret
+    origin: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an origin that no browser would send."""
+        if self.origin is not None and not re.fullmatch(r"https?://[a-z0-9.-]+(:[1-9][0-9]*)?", self.origin):
+            raise ValueError("origin: scheme, host in small letters and port if not the usual; no path, no slash")
 
 
 class Configuration(Section, frozen=True):
@@ -148,6 +101,7 @@ class Configuration(Section, frozen=True):
     drain: Drain = field(default_factory=Drain)
     enrichment: Enrichment = field(default_factory=Enrichment)
     forwarding: Forwarding = field(default_factory=Forwarding)
+    notices: Notices = field(default_factory=Notices)
     retention: Retention = field(default_factory=Retention)
 
     def __post_init__(self) -> None:

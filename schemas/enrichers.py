@@ -3,8 +3,9 @@
 import re
 from urllib.parse import urlsplit
 
-from msgspec import Struct
+from msgspec import Struct, field
 
+from schemas.section import Section
 from schemas.sources import Credential
 
 # What `enrichment` holds already, in the row or in what goes out: an enricher's own name may be none of these.
@@ -85,6 +86,27 @@ class RemoteEnrichment(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             raise ValueError("give_up_after: more than 0, an hour at most")
         if self.concurrency < 1 or self.trip_failures < 1 or self.retry_after <= 0 or self.trip_seconds <= 0:
             raise ValueError("concurrency, trip_failures, retry_after, trip_seconds: more than 0 is needed")
+
+
+class Enrichment(Section, frozen=True):
+    """What is added to alerts. `merchants`: a CSV table mapping descriptor, MID or member id to a merchant."""
+
+    merchants: str | None = None
+    plugins: tuple[Plugin, ...] = ()
+    lookups: tuple[Lookup, ...] = ()
+    remote: RemoteEnrichment = field(default_factory=RemoteEnrichment)
+
+    def __post_init__(self) -> None:
+        """Refuse two enrichers that would write under one name."""
+        names = [plugin.name for plugin in self.plugins] + [lookup.name for lookup in self.lookups]
+        doubled = sorted({name for name in names if names.count(name) > 1})
+        if doubled:
+            raise ValueError(f"two enrichers share the name {doubled[0]}")
+
+    @property
+    def remote_names(self) -> tuple[str, ...]:
+        """The names of the enrichers that ask a server, in the order in which they are asked."""
+        return tuple(lookup.name for lookup in self.lookups) + tuple(one.name for one in self.plugins if one.remote)
 
 
 def check_name(name: str) -> None:

@@ -1,4 +1,4 @@
-"""A subscription: a downstream service, the events it wants, and the sealed credentials by which deliveries reach it.
+"""A subscription: the URL of a downstream service, and the sealed credentials by which deliveries reach it.
 
 The console writes it, the workers read it; the shape of the column `subscriptions.sealed` stands here and nowhere else.
 """
@@ -7,8 +7,6 @@ import base64
 import binascii
 import secrets
 import time
-from collections.abc import Iterable
-from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 import msgspec
@@ -16,9 +14,6 @@ from msgspec import Struct
 
 from schemas.keyring import Keyring, Tampered
 
-EVENTS = ("alert.created", "alert.resolved", "alert.updated")
-DEFAULT_EVENTS = ("alert.created", "alert.resolved")
-INTAKE_PREFIX = "intake."
 SECRET_PREFIX = "whsec_"  # noqa: S105 - a prefix of Standard Webhooks, no secret
 SECRET_BYTES = 32
 MAX_RETIRING = 3
@@ -142,25 +137,6 @@ def check_url(url: str) -> str:
     if parts.username is not None or parts.fragment:
         raise ValueError("url: credentials and #fragments do not belong into it")
     return url
-
-
-def check_events(events: Iterable[str]) -> tuple[str, ...]:
-    """Return the events wanted, each once; ``*`` stands for any text. Raises ValueError for one that cannot happen."""
-    wanted = tuple(dict.fromkeys(events))
-    for event in wanted:
-        known = event in EVENTS or any(fnmatchcase(name, event) for name in EVENTS)
-        if not known and not event.startswith(INTAKE_PREFIX):
-            raise ValueError(
-                f"event {event!r}: one of {', '.join(EVENTS)}, {INTAKE_PREFIX}* or a pattern such as alert.*"
-            )
-    if not wanted:
-        raise ValueError("events: at least one is needed")
-    return wanted
-
-
-def wants_event(events: Iterable[str], event: str) -> bool:
-    """Say whether a subscription with these `events` gets `event`."""
-    return any(fnmatchcase(event, pattern) for pattern in events)
 
 
 def printable(text: str) -> bool:

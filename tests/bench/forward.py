@@ -27,8 +27,9 @@ from uuid_utils.compat import uuid7
 from deploy.embedded.postgres import start_postgres
 from deploy.migrations import apply_migrations
 from schemas.alert import Alert
-from schemas.configuration import Configuration, Forwarding, Sealing
+from schemas.configuration import Configuration, Sealing
 from schemas.forwarded import forward_body
+from schemas.forwarding import Forwarding
 from schemas.keyring import Keyring
 from schemas.secret import Secret
 from schemas.sources import Source

@@ -15,12 +15,12 @@ from psycopg import sql
 from uuid_utils.compat import uuid7
 
 from schemas.alert import Alert
-from schemas.configuration import Forwarding
+from schemas.forwarding import Forwarding
 from schemas.subscription import Credentials, generate_secret, seal_credentials
 from workers.connections import Database, connect_database
 from workers.delivery.forward import Forwarder
-from workers.delivery.guard import Resolve
-from workers.delivery.lease import now
+from workers.delivery.guard import Resolve, resolve_name
+from workers.delivery.record import now
 from workers.intake.announce import announce_events
 from workers.intake.outcomes import Event
 from workers.settings import Workshop
@@ -88,7 +88,7 @@ def run_receiver(wrap: Any = None) -> Iterator[Receiver]:  # noqa: ANN401 - an S
             for name, value in target.headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(target.body)))
-            if status in {301, 302, 307}:
+            if status in {301, 302, 307} and "Location" not in target.headers:
                 self.send_header("Location", target.url)
             self.end_headers()
             self.wfile.write(target.body)
@@ -149,7 +149,7 @@ def announce(workshop: Workshop, *types: str, alert_id: str | None = None, **fac
     return alert.id
 
 
-def deliver(workshop: Workshop, attempts: int, resolve: Resolve | None = None, seconds: float = 20) -> Counter[str]:
+def deliver(workshop: Workshop, attempts: int, resolve: Resolve = resolve_name, seconds: float = 20) -> Counter[str]:
     """Forward until so many attempts are recorded, and a moment longer; return all there were, by verdict."""
     forwarder = Forwarder(workshop, resolve)
     verdicts: Counter[str] = Counter()

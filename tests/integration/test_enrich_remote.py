@@ -12,9 +12,9 @@ import msgspec
 import pytest
 from uuid_utils.compat import uuid7
 
-from schemas.configuration import Enrichment, Forwarding
-from schemas.enrichers import Lookup, RemoteEnrichment
+from schemas.enrichers import Enrichment, Lookup, RemoteEnrichment
 from schemas.envelope import Envelope, seal_envelope
+from schemas.forwarding import Forwarding
 from schemas.journal import append_entry, connect_journal
 from schemas.secret import Secret
 from schemas.sources import Basic

@@ -5,13 +5,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from standardwebhooks import Webhook
 
-from schemas.configuration import Forwarding
+from schemas.forwarding import Forwarding
 from schemas.subscription import Credentials
 from tests.integration.conftest import Query
 from tests.integration.downstream import QUICK, SECRET, Receiver, announce, deliver, end_leases, subscribe, tuned
 from workers.connections import connect_database
-from workers.delivery.lease import Attempt, lease_due, now, record_attempts
+from workers.delivery.lease import lease_due
 from workers.delivery.policy import Answer, Outcome
+from workers.delivery.record import Attempt, now, record_attempts
 from workers.settings import Workshop
 
 

@@ -1,16 +1,18 @@
 """Where deliveries go, over what, and what of them and of their answers is kept."""
 
+import os
 import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from schemas.configuration import Forwarding
+from schemas.forwarding import Forwarding
 from schemas.subscription import Credentials
 from tests.conftest import CertificateFiles
 from tests.integration.conftest import Query
@@ -200,3 +202,52 @@ def test_connections_are_kept_between_deliveries(quick: Workshop, query: Query) 
         assert deliver(quick, 3) == {"done": 3}
         thread.join(10)
     assert len(accepted) == 1
+
+
+def test_a_redirect_is_final_wherever_it_leads_and_however_much_it_says(
+    quick: Workshop, query: Query, receiver: Receiver
+) -> None:
+    """A Location that is no URL is not looked at, and the body of a redirect is read no further than any other."""
+    receiver.statuses = [302]
+    receiver.headers = {"Location": "http://[nonsense"}
+    receiver.body = b"x" * 20_000_000
+    subscribe(quick, receiver.url)
+    announce(quick, "alert.created")
+    assert deliver(quick, 1) == {"final": 1}
+    assert query("SELECT status, error, length(answer) AS kept FROM attempts") == [
+        {"status": 302, "error": None, "kept": 500}
+    ]
+
+
+def test_cookies_are_not_kept(quick: Workshop, receiver: Receiver) -> None:
+    """What a receiver wants to be told again is not told again, to it or to any other."""
+    receiver.headers = {"Set-Cookie": "visit=1; Path=/"}
+    subscribe(quick, receiver.url, concurrency=1)
+    for _ in range(3):
+        announce(quick, "alert.created")
+    assert deliver(quick, 3) == {"done": 3}
+    assert [headers.get("cookie") for headers, _body in receiver.received] == [None] * 3
+
+
+def test_environment_holds_no_password_for_anybody(
+    quick: Workshop, receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A .netrc of the user who runs the workers proves nothing to a receiver."""
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login shop password hidden\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    subscribe(quick, receiver.url)
+    announce(quick, "alert.created")
+    assert deliver(quick, 1) == {"done": 1}
+    assert "authorization" not in receiver.received[0][0]
+
+
+def test_many_open_files_are_no_obstacle(quick: Workshop, receiver: Receiver) -> None:
+    """Deliveries go out when every descriptor that is free lies above what select() knows."""
+    held = [os.dup(0) for _ in range(1100)]
+    try:
+        subscribe(quick, receiver.url)
+        announce(quick, "alert.created")
+        assert deliver(quick, 1) == {"done": 1}
+    finally:
+        for descriptor in held:
+            os.close(descriptor)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from schemas.configuration import Forwarding
+from schemas.forwarding import Forwarding
 from tests.integration.conftest import Query
 from tests.integration.downstream import QUICK, Receiver, announce, deliver, subscribe, tuned
 from workers.connections import connect_database
@@ -111,7 +111,7 @@ def test_ten_hanging_receivers_delay_nobody(workshop: Workshop, receiver: Receiv
         while len(receiver.received) < 20 and time.monotonic() < hanging_until:
             forwarder.run(0.25)
         assert sorted(receiver.alerts()) == sorted(announced)
-        assert len(forwarder.in_flight) >= 10  # those that hang, all the while
+        assert len(forwarder.threads.in_flight) >= 10  # those that hang, all the while
     forwarder.finish()
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.configuration import Forwarding
+from schemas.forwarding import Forwarding
 from workers.delivery.addresses import Reach
 
 PUBLIC = Reach.read(Forwarding())

@@ -7,8 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas.configuration import Enrichment
-from schemas.enrichers import RESERVED, Lookup, Plugin, RemoteEnrichment
+from schemas.enrichers import RESERVED, Enrichment, Lookup, Plugin, RemoteEnrichment
 from schemas.forwarded import enrichment_of, forward_body
 from tests.unit.messages import alert_of, read_ethoca
 from workers.enrich.additions import MOST_BYTES, UnusableAddition, check_additions

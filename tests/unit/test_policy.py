@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.configuration import Forwarding
+from schemas.forwarding import Forwarding
 from workers.delivery.policy import Answer, decide_outcome, judge_answer, next_wait, seconds_asked
 
 SETTINGS = Forwarding(schedule=(10, 20), jitter=0.5)

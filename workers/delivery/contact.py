@@ -21,11 +21,15 @@ LONGEST = 255
 
 def add_contacts(database: Database, items: list[Item], configuration: Configuration, keyring: Keyring) -> list[Item]:
     """Give the items of subscriptions that get personal data their alert's contact, if one was sent."""
-    wanted = {item.alert_id for item in items if item.personal_data and "descriptorContact" not in item.leave_out}
+    wanted = {
+        item.alert_id
+        for item in items
+        if item.alert_id and item.personal_data and "descriptorContact" not in item.leave_out
+    }
     if not wanted:
         return items
     contacts = find_contacts(database, wanted, configuration, keyring)
-    return [replace(item, contact=contacts.get(item.alert_id)) if item.personal_data else item for item in items]
+    return [replace(item, contact=contacts.get(item.alert_id or "")) if item.personal_data else item for item in items]
 
 
 def find_contacts(

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
-from schemas.configuration import Forwarding
+from schemas.forwarding import Forwarding
 
 Verdict = Literal["done", "again", "pause", "final"]
 

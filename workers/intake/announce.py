@@ -9,8 +9,8 @@ from typing import Any
 
 from uuid_utils.compat import uuid7
 
+from schemas.events import wants_event
 from schemas.filters import EVERYTHING, Filters, read_filters
-from schemas.subscription import wants_event
 from workers.connections import Database
 from workers.intake.outcomes import Event
 from workers.intake.rows import insert_rows
@@ -46,7 +46,7 @@ def announce_events(database: Database, events: Sequence[Event]) -> None:
     subscriptions = [Subscriber.read(row) for row in database.execute(SELECT_SUBSCRIPTIONS)]
     rows = [
         {"id": str(uuid7()), "type": event.type, "alert_id": event.alert.id, "revision": event.alert.revision}
-        | {"alert": event.alert.to_row()}
+        | {"alert": event.alert.to_told_row()}
         for event in events
     ]
     insert_rows(database, "events", ("id", "type", "alert_id", "revision", "alert"), rows)

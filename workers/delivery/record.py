@@ -1,0 +1,115 @@
+"""Record: write down how attempts went, and what follows from that for their items and subscriptions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import psycopg
+import structlog
+
+from schemas.forwarding import Forwarding
+from schemas.times import iso_time
+from workers.connections import Database
+from workers.delivery.circuit import COUNT_FAILURES, Turn, count_runs
+from workers.delivery.lease import Item
+from workers.delivery.policy import Answer, Outcome
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A finished attempt: what the answer was, and what follows from it."""
+
+    item: Item
+    answer: Answer
+    outcome: Outcome
+    attempted_at: datetime
+
+
+def record_each(database: Database, attempts: Sequence[Attempt], settings: Forwarding) -> list[Turn]:
+    """Record attempts together; if the database refuses that for what they hold, one by one without the culprit.
+
+    It would be refused again for ever; left alone, its item is due again when its lease ends.
+    """
+    try:
+        return record_attempts(database, attempts, settings)
+    except (psycopg.DataError, psycopg.IntegrityError) as error:
+        if len(attempts) == 1:
+            log.error(  # noqa: TRY400 - without the text of the error, which may quote an answer
+                "attempt_not_recorded", webhook_id=attempts[0].item.outbox_id, error=type(error).__name__
+            )
+            return []
+    return [turn for attempt in attempts for turn in record_each(database, [attempt], settings)]
+
+
+def record_attempts(database: Database, attempts: Sequence[Attempt], settings: Forwarding) -> list[Turn]:
+    """Write finished attempts and what follows from them, in one statement. Return what became of subscriptions.
+
+    Done is done, whoever holds the lease by now; everything else counts only for who still holds it.
+    """
+    runs = count_runs((attempt.item.subscription_id, attempt.outcome.verdict, attempt.answer) for attempt in attempts)
+    turned = database.execute(
+        RECORD_ATTEMPTS,
+        {
+            "attempts": orjson.dumps([attempt_row(attempt) for attempt in attempts]).decode(),
+            "runs": orjson.dumps(runs).decode(),
+            "trip_failures": settings.trip_failures,
+            "trip_seconds": settings.trip_seconds,
+            "probe_interval": settings.probe_interval,
+        },
+    )
+    return [Turn(**row) for row in turned]
+
+
+def attempt_row(attempt: Attempt) -> dict[str, Any]:
+    """Return what both statements need of an attempt."""
+    item, answer, outcome = attempt.item, attempt.answer, attempt.outcome
+    next_at = None if outcome.wait is None else attempt.attempted_at + timedelta(seconds=outcome.wait)
+    return {
+        "attempted_at": iso_time(attempt.attempted_at),
+        "outbox_id": item.outbox_id,
+        "subscription_id": item.subscription_id,
+        "alert_id": item.alert_id,
+        "number": item.attempts,
+        "status": answer.status,
+        "milliseconds": round(answer.milliseconds, 3),
+        "error": answer.error,
+        "answer": answer.text or None,
+        "next_at": iso_time(next_at) if next_at else None,
+        "lease": item.lease,
+        "state": outcome.state,
+        "wait": outcome.wait or 0,
+        "spared": int(outcome.spared),
+    }
+
+
+def now() -> datetime:
+    """The moment of an attempt."""
+    return datetime.now(UTC)
+
+
+# 'due' keeps the schedule in the server's clock: its own now() plus the wait.
+RECORD_ATTEMPTS = f"""
+    WITH attempted AS MATERIALIZED (
+        SELECT * FROM json_to_recordset(%(attempts)s::json) AS r(
+            attempted_at timestamptz, outbox_id uuid, subscription_id uuid, alert_id uuid, number integer,
+            status integer, milliseconds double precision, error text, answer text, next_at timestamptz,
+            lease uuid, state text, wait double precision, spared integer)
+    ), recorded AS (
+        INSERT INTO attempts
+            (attempted_at, outbox_id, subscription_id, alert_id, number, status, milliseconds, error, answer, next_at)
+        SELECT attempted_at, outbox_id, subscription_id, alert_id, number, status, milliseconds, error, answer, next_at
+        FROM attempted ON CONFLICT DO NOTHING
+    ), ended AS (
+        UPDATE outbox o
+        SET state = r.state, lease = NULL, spared = o.spared + r.spared,
+            due_at = CASE WHEN r.state = 'due' THEN now() + make_interval(secs => r.wait) ELSE o.due_at END,
+            ended_at = CASE WHEN r.state = 'due' THEN NULL ELSE now() END
+        FROM attempted r
+        WHERE o.id = r.outbox_id AND o.state = 'due' AND (o.lease = r.lease OR r.state = 'delivered')
+    ), {COUNT_FAILURES}
+    SELECT name AS subscription, what, why FROM turned
+"""  # noqa: S608 - of constants

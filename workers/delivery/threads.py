@@ -1,0 +1,109 @@
+"""Threads: many slow sockets at once. Each thread makes one delivery after the other; one loop leads them all."""
+
+import os
+import select
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from queue import SimpleQueue
+from threading import Thread
+
+import structlog
+
+from workers.connections import Database
+from workers.delivery.lease import Item
+from workers.delivery.policy import Answer
+from workers.delivery.send import Sender, name_error
+
+log = structlog.get_logger()
+
+SLOW = 0.2  # seconds after which a delivery is not waited for
+
+
+class Threads:
+    """Threads that deliver, and what they have in hand. All but `make_deliveries` belongs to the loop that leads them.
+
+    in_flight  (item, lease) -> since when, by `time.monotonic`; until its answer is recorded
+    finished   what has an answer, in the order in which it came
+    enough     finished deliveries to wake the loop for
+    """
+
+    def __init__(self, open_sender: Callable[[], Sender]) -> None:
+        self.open_sender = open_sender
+        self.threads: list[Thread] = []
+        self.leased: SimpleQueue[Item | None] = SimpleQueue()
+        self.in_flight: dict[tuple[str, str], float] = {}
+        self.finished: deque[tuple[Item, Answer]] = deque()
+        self.enough = 1
+        self.sleeping = False
+        self.woken, self.wakes = os.pipe()
+        os.set_blocking(self.woken, False)
+        os.set_blocking(self.wakes, False)
+
+    def hand_out(self, items: Iterable[Item]) -> None:
+        """Have these items delivered. There is a thread for each that is in flight."""
+        for item in items:
+            self.in_flight[item.outbox_id, item.lease] = time.monotonic()
+            self.leased.put(item)
+        for _ in range(len(self.threads), len(self.in_flight)):
+            # A process that ends does not wait for a receiver: what was not recorded is due again.
+            thread = Thread(target=self.make_deliveries, name="deliver", daemon=True)
+            thread.start()
+            self.threads.append(thread)
+
+    def make_deliveries(self) -> None:
+        """Be one of the threads: make one delivery after the other, until there is a None among them."""
+        sender = self.open_sender()
+        while (item := self.leased.get()) is not None:
+            self.finished.append((item, make_delivery(sender, item)))
+            if self.sleeping or len(self.finished) >= self.enough:
+                with suppress(BlockingIOError):  # a full pipe wakes as well
+                    os.write(self.wakes, b"!")
+
+    def let_go(self, done: Sequence[tuple[Item, Answer]]) -> None:
+        """Forget what has been recorded: the first of those that finished."""
+        for item, _answer in done:
+            self.finished.popleft()
+            self.in_flight.pop((item.outbox_id, item.lease), None)
+
+    def expect(self) -> None:
+        """Set how many have to finish until the loop is woken: half of those that are not slow."""
+        quick = time.monotonic() - SLOW
+        self.enough = max(1, sum(since > quick for since in self.in_flight.values()) // 2)
+
+    def wait(self, database: Database, seconds: float) -> bool:
+        """Sleep until enough have finished or the database says something, or `seconds` are over. Return whether so."""
+        ready = select.poll()  # not select.select, which knows no descriptor above 1023
+        ready.register(database.fileno(), select.POLLIN)
+        ready.register(self.woken, select.POLLIN)
+        found = {descriptor for descriptor, _event in ready.poll(max(seconds, 0.0) * 1000)}
+        if self.woken in found:
+            os.read(self.woken, 65536)
+        if database.fileno() in found:
+            database.execute("")  # takes in what has come, for the handler of notifications
+        return bool(found)
+
+    def stop(self) -> None:
+        """Let every thread end its delivery, and end."""
+        for _ in self.threads:
+            self.leased.put(None)
+        for thread in self.threads:
+            thread.join()
+        self.threads.clear()
+
+    def close(self) -> None:
+        """Let go of the threads and of what wakes the loop."""
+        self.stop()
+        os.close(self.woken)
+        os.close(self.wakes)
+
+
+def make_delivery(sender: Sender, item: Item) -> Answer:
+    """Make one attempt. Never raises: an item without an answer would hold its place for ever."""
+    try:
+        return sender.deliver(item)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this delivery's alone
+        # Without the text of the error, which may quote the URL.
+        log.error("delivery_broke", webhook_id=item.outbox_id, error=name_error(error))  # noqa: TRY400
+        return Answer(None, 0.0, name_error(error))
