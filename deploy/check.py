@@ -1,4 +1,4 @@
-"""Check the deploy files without an engine: compose file, Dockerfiles, shell scripts, YAML. Run by ``make check``.
+"""Check the deploy files without an engine: compose file, Dockerfiles, Kubernetes, scripts, YAML. By ``make check``.
 
 One line for each file and checker; exit status 1 when any of them found something.
 """
@@ -27,7 +27,12 @@ CHECKS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     ),
     (
         ("yamllint", "--strict", "--config-data", json.dumps(YAML_RULES), "{file}"),
-        ("docker-compose.yml", ".pre-commit-config.yaml", ".github/**/*.yml"),
+        ("docker-compose.yml", ".pre-commit-config.yaml", ".github/**/*.yml", "deploy/kubernetes/**/*.yaml"),
+    ),
+    # Not scaling.yaml: the kinds of KEDA are not among those of Kubernetes.
+    (
+        ("kubernetes-validate", "--strict", "--quiet", "{file}"),
+        ("deploy/kubernetes/[!ks]*.yaml", "deploy/kubernetes/*/[!k]*.yaml"),
     ),
 )
 
