@@ -5,7 +5,6 @@ from typing import TypeVar
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-
 Key = TypeVar("Key", bound=tuple[str, ...])
 
 
