@@ -1,19 +1,20 @@
 """The door's Flask application: paths to sources, every answer in JSON, one log line per request."""
 
-import time
 from typing import Any
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from ingress import metrics
 from ingress.acknowledge import Answer, Fault, Refused, error_envelope
+from ingress.admissions import Admissions
 from ingress.enqueue import Enqueuer
 from ingress.identity import Certificate, Environment, Identify, peer_certificate
-from ingress.log import open_log
+from ingress.limits import PushRates, share_tallies
 from ingress.proxy import ProxiedCertificates
 from ingress.receive import Reception, Visit
+from ingress.record import Record
 from ingress.settings import Admission, Settings, load_settings, stop_on_fault
+from ingress.shortcut import COMMON_HEADERS, VISIT, Shortcut, take_outcome
 from schemas.secret import ConfigurationError
 
 # Reason codes of what is refused before a source is known.
@@ -29,7 +30,9 @@ def create_app() -> Flask:
     except ValueError as error:
         raise ConfigurationError("JOURNAL_URL cannot be used: its host, port or options are malformed") from error
     proxied = follow_proxy(settings)
-    reception = Reception(settings.configuration.door, choose_identify(proxied), enqueuer)
+    configuration = settings.configuration
+    rates = PushRates(configuration.door, configuration.sources, share_tallies().pushes)
+    reception = Reception(configuration.door, choose_identify(proxied), enqueuer, Admissions(settings), rates)
     return build_app(settings, reception, proxied)
 
 
@@ -37,7 +40,7 @@ def build_app(settings: Settings, reception: Reception, proxied: ProxiedCertific
     """Put the routes and the answers together."""
     app = Flask("ingress", static_folder=None)
     app.url_map.merge_slashes = False
-    log = open_log()
+    record = Record()
 
     for path, admission in settings.paths.items():
         app.add_url_rule(
@@ -49,10 +52,14 @@ def build_app(settings: Settings, reception: Reception, proxied: ProxiedCertific
             strict_slashes=True,
         )
 
+    def begin(environment: Environment) -> Visit:
+        return Visit(proxied.address(environment) if proxied else environment.get("REMOTE_ADDR", ""))
+
+    app.wsgi_app = Shortcut(app.wsgi_app, settings.paths, reception, begin, record)  # type: ignore[assignment]  # as Flask says it is done
+
     @app.before_request
-    def begin() -> None:
-        environment = request.environ
-        g.visit = Visit(proxied.address(environment) if proxied else environment.get("REMOTE_ADDR", ""))
+    def find_visit() -> None:
+        g.visit = request.environ[VISIT]
 
     @app.errorhandler(Refused)
     def refuse(refused: Refused) -> Response:
@@ -77,15 +84,9 @@ def build_app(settings: Settings, reception: Reception, proxied: ProxiedCertific
 
     @app.after_request
     def conclude(response: Response) -> Response:
-        visit: Visit = g.visit
-        response.headers["X-Request-Id"] = visit.request_id
-        response.headers["Cache-Control"] = "no-store"
-        seconds = time.perf_counter() - visit.started
-        outcome = outcome_of(response.status_code, visit)
-        if outcome == "acknowledged":
-            metrics.ACKNOWLEDGEMENT_SECONDS.labels(source=visit.source).observe(seconds)
-        metrics.REQUESTS.labels(source=visit.source or "", outcome=outcome, status=str(response.status_code)).inc()
-        log.info(outcome, **describe(visit, response.status_code, seconds))
+        response.headers["X-Request-Id"] = g.visit.request_id
+        response.headers.extend(COMMON_HEADERS)
+        record.conclude(g.visit, response.status_code)
         return response
 
     return app
@@ -95,7 +96,8 @@ def view(admission: Admission, reception: Reception) -> Any:  # noqa: ANN401 - F
     """Return the view of one path."""
 
     def push() -> Response:
-        return respond(reception.receive(admission, request.environ, g.visit))
+        received = take_outcome(request.environ)
+        return respond(received or reception.receive(admission, request.environ, g.visit))
 
     return push
 
@@ -103,32 +105,6 @@ def view(admission: Admission, reception: Reception) -> Any:  # noqa: ANN401 - F
 def respond(answer: Answer) -> Response:
     """Turn an answer into Flask's."""
     return Response(answer.body, answer.status, dict(answer.headers), content_type="application/json")
-
-
-def outcome_of(status: int, visit: Visit) -> str:
-    """Name what became of a request: only an acknowledged or rejected one is in the journal for certain."""
-    if status == 200:
-        return "acknowledged"
-    if visit.entry_id is not None and status == 400:
-        return "rejected"
-    return "failed" if status >= 500 else "refused"
-
-
-def describe(visit: Visit, status: int, seconds: float) -> dict[str, Any]:
-    """Return the fields of the log line: no body, no header, no alert id."""
-    fields = {
-        "request_id": visit.request_id,
-        "source": visit.source,
-        "status": status,
-        "entry_id": visit.entry_id,
-        "bytes": visit.size,
-        "alerts": visit.alerts,
-        "milliseconds": round(seconds * 1000, 3),
-        "certificate": visit.certificate,
-        "address": visit.address,
-        "why": visit.why,
-    }
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 def locate(error: Exception) -> str:

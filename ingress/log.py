@@ -16,7 +16,7 @@ def open_log() -> Any:  # noqa: ANN401 - structlog's loggers are of any type
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
             structlog.processors.JSONRenderer(serializer=write_line),
         ],
-        wrapper_class=structlog.BoundLogger,
+        wrapper_class=structlog.make_filtering_bound_logger("info"),  # the quickest there is
         cache_logger_on_first_use=True,
     ).bind(part="ingress")
 
