@@ -30,9 +30,9 @@ def create_app() -> Flask:
     except ValueError as error:
         raise ConfigurationError("JOURNAL_URL cannot be used: its host, port or options are malformed") from error
     proxied = follow_proxy(settings)
-    configuration = settings.configuration
-    rates = PushRates(configuration.door, configuration.sources, share_tallies().pushes)
-    reception = Reception(configuration.door, choose_identify(proxied), enqueuer, Admissions(settings), rates)
+    door, tallies = settings.configuration.door, share_tallies()
+    rates = PushRates(door, settings.configuration.sources, tallies.pushes)
+    reception = Reception(door, choose_identify(proxied), enqueuer, Admissions(settings), rates, tallies)
     return build_app(settings, reception, proxied)
 
 

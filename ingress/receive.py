@@ -4,21 +4,19 @@ import time
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-import gevent
-from gunicorn.http.errors import ParseException
-
 from ingress import metrics
 from ingress.acknowledge import Answer, Fault, Refused, answer_push
+from ingress.admissions import Admissions
+from ingress.body import receive_body
 from ingress.enqueue import Enqueuer
 from ingress.identity import Distrusted, Environment, Identify
 from ingress.ids import look_at_ids
-from ingress.peers import FailedAuthentications
+from ingress.limits import FailedAuthentications, PushRates, Tallies, make_tallies
 from ingress.settings import Admission
 from schemas.door import Door
 from schemas.envelope import Envelope
 from schemas.journal import JournalFull, JournalUnavailable
 
-BODY_SECONDS = 20.0  # Ethoca gives up on an answer after 30 (docs/contracts.md, 1)
 RETRY_SECONDS = 5
 
 
@@ -38,21 +36,36 @@ class Visit:
 
 
 class Reception:
-    """Takes pushes. Holds what all of them share in one worker process."""
+    """Takes pushes. Holds what all of them share in one worker process; `tallies` are shared by all worker processes.
 
-    def __init__(self, door: Door, identify: Identify, enqueuer: Enqueuer) -> None:
+    Without `admissions` pins and credentials stay as they are, without `rates` there is no limit.
+    """
+
+    def __init__(
+        self,
+        door: Door,
+        identify: Identify,
+        enqueuer: Enqueuer,
+        admissions: Admissions | None = None,
+        rates: PushRates | None = None,
+        tallies: Tallies | None = None,
+    ) -> None:
         self._door = door
         self._identify = identify
         self._enqueuer = enqueuer
-        self._failures = FailedAuthentications(door.failed_authentications_per_minute)
+        self._admissions = admissions
+        self._rates = rates
+        self._failures = FailedAuthentications(door.failed_authentications_per_minute, tallies or make_tallies())
 
     def receive(self, admission: Admission, environment: Environment, visit: Visit) -> Answer:
         """Take one push to its source's path: check, make durable, answer. Raises Refused before anything is kept."""
         visit.source = admission.source.name
+        if self._admissions is not None:
+            admission = self._admissions.current(admission)
         self.require_certificate(admission, environment, visit)
         self.require_credentials(admission, environment, visit)
-        require_json(environment)
-        body = read_body(environment, self._door.max_body)
+        self.require_rate(admission)
+        body = receive_body(environment, self._door)
         look = look_at_ids(body, admission.source)
         visit.size, visit.alerts = len(body), len(look.ids)
         visit.entry_id = self.keep(Envelope(admission.source.name, body, visit.request_id))
@@ -86,6 +99,13 @@ class Reception:
         fault = Fault("AUTHENTICATION_FAILURE", "the authentication header is missing or wrong")
         raise Refused(401, fault, {"WWW-Authenticate": admission.credentials.challenge})
 
+    def require_rate(self, admission: Admission) -> None:
+        """Refuse (429) what is more than the configured rates allow."""
+        wait = None if self._rates is None else self._rates.count(admission.source.name)
+        if wait is not None:
+            fault = Fault("TOO_MANY_PUSHES", "more pushes than agreed; push the alert again later", recoverable=True)
+            raise Refused(429, fault, {"Retry-After": str(int(wait) + 1)})
+
     def keep(self, envelope: Envelope) -> str:
         """Make a push durable and return its entry's id. Refuses (503) when that is not certain."""
         try:
@@ -100,31 +120,3 @@ def refuse_certificate(visit: Visit, reason: str) -> Refused:
     """Count and word a refusal for the certificate's sake."""
     metrics.FAILED_AUTHENTICATIONS.labels(source=visit.source, by="certificate").inc()
     return Refused(403, Fault("ACCESS_DENIED", reason))
-
-
-def require_json(environment: Environment) -> None:
-    """Refuse (415) what does not say it is plain JSON."""
-    kind = str(environment.get("CONTENT_TYPE", "")).partition(";")[0].strip().lower()
-    if kind != "application/json" and not (kind.count("/") == 1 and kind.endswith("+json")):
-        raise Refused(415, Fault("UNSUPPORTED_MEDIA_TYPE", "the content type must be application/json"))
-    if str(environment.get("HTTP_CONTENT_ENCODING", "")).strip().lower() not in {"", "identity"}:
-        raise Refused(415, Fault("UNSUPPORTED_MEDIA_TYPE", "an encoded (compressed) body is not accepted"))
-
-
-def read_body(environment: Environment, limit: int) -> bytes:
-    """Read the whole body. Refuses one of more than `limit` bytes (413) before reading it all, and a cut one (400)."""
-    declared = int(environment.get("CONTENT_LENGTH") or 0)
-    body = b""
-    if declared <= limit:
-        try:
-            with gevent.Timeout(BODY_SECONDS, TimeoutError):
-                body = environment["wsgi.input"].read(limit + 1)
-        except TimeoutError as error:
-            raise Refused(408, Fault("REQUEST_TIMEOUT", "the body did not arrive in time", recoverable=True)) from error
-        except (OSError, ParseException) as error:
-            raise Refused(400, Fault("INCOMPLETE_BODY", "the body is cut or badly framed", recoverable=True)) from error
-    if max(declared, len(body)) > limit:
-        raise Refused(413, Fault("PAYLOAD_TOO_LARGE", f"the body is larger than {limit} bytes"))
-    if len(body) < declared:
-        raise Refused(400, Fault("INCOMPLETE_BODY", "the body is shorter than its Content-Length", recoverable=True))
-    return body

@@ -14,6 +14,7 @@ from typing import Any
 import gevent
 from gunicorn.glogging import Logger
 
+from ingress.limits import share_tallies
 from ingress.log import open_log
 from ingress.rotation import RotatingContext
 from ingress.settings import load_settings, stop_on_fault
@@ -49,6 +50,7 @@ class Listener:
 def open_listener() -> Listener:
     """Check the whole configuration before anything is bound, and return what to bind."""
     configuration = load_settings().configuration
+    share_tallies()  # before the fork
     bind = os.environ.get("INGRESS_BIND") or "127.0.0.1:8443"
     if bind.startswith("unix:"):
         if configuration.door.front is None:

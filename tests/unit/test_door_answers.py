@@ -8,11 +8,10 @@ from typing import Any
 import orjson
 import pytest
 
-from ingress import peers
 from ingress.acknowledge import MAX_ERRORS, Fault, answer_push, error_envelope
 from ingress.authenticate import Credentials
 from ingress.ids import Look
-from ingress.peers import FailedAuthentications, network_of
+from ingress.peers import network_of
 from schemas.secret import Secret
 from schemas.sources import Acknowledgement, Basic, Header, Source
 
@@ -125,27 +124,6 @@ def test_challenge_names_what_is_expected() -> None:
         name="x", format="ethoca", certificate="optional", credentials=(Header(name="X-Key", value=Secret(env="KEY")),)
     )
     assert Credentials(key_only).challenge.startswith("ApiKey ")
-
-
-def test_failures_are_counted_by_address_and_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The limit holds for one address within one minute, and others are not concerned."""
-    now = 1000.0
-    monkeypatch.setattr("ingress.peers.time.monotonic", lambda: now)
-    failures = FailedAuthentications(2)
-    assert [failures.count("192.0.2.1") for _ in range(3)] == [None, None, 60.0]
-    assert failures.count("192.0.2.2") is None
-    now += 59.0
-    assert failures.count("192.0.2.1") == 1.0
-    now += 1.0
-    assert failures.count("192.0.2.1") is None
-
-
-def test_addresses_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody with many addresses cannot fill the memory."""
-    monkeypatch.setattr(peers, "REMEMBER_AT_MOST", 3)
-    failures = FailedAuthentications(0)
-    assert all(failures.count(f"192.0.2.{number}") for number in range(10))
-    assert len(failures._counts) == 3  # noqa: SLF001 - the bound is the point
 
 
 def test_one_host_of_ipv6_is_one_address() -> None:

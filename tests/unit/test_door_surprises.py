@@ -7,12 +7,13 @@ from typing import Any
 import gevent
 import pytest
 
-from ingress import receive
+from ingress import body
 from ingress.acknowledge import Refused
 from ingress.app import build_app
 from ingress.authenticate import Credentials
+from ingress.body import read_body
 from ingress.identity import read_pins
-from ingress.receive import Reception, read_body
+from ingress.receive import Reception
 from ingress.settings import Admission, Settings
 from schemas.configuration import Configuration, Sealing
 from schemas.door import Door
@@ -65,7 +66,7 @@ class EndlessBody(io.RawIOBase):
 
 def test_body_that_does_not_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
     """A sender that stops in the middle of its body does not hold its connection for ever."""
-    monkeypatch.setattr(receive, "BODY_SECONDS", 0.05)
+    monkeypatch.setattr(body, "BODY_SECONDS", 0.05)
     with pytest.raises(Refused) as refused:
         read_body({"CONTENT_LENGTH": "5", "wsgi.input": EndlessBody()}, 100)
     assert refused.value.status == 408
