@@ -89,4 +89,12 @@ def begin_at_zero() -> None:
         ENRICHED.labels(outcome)
 
 
+def count_enrichment(outcome: str, failed: Iterable[str], seconds: float) -> None:
+    """Count one round of the remote enrichers, and those of them that failed."""
+    ENRICHED.labels(outcome).inc()
+    ENRICHED_SECONDS.observe(seconds)
+    for name in failed:
+        ENRICHER_FAILURES.labels(name).inc()
+
+
 begin_at_zero()

@@ -1,36 +1,14 @@
 """Count attempts to deliver, and what became of subscriptions. Subscriptions go by their names, never their URLs."""
 
 from collections.abc import Iterable
-from datetime import datetime
-from typing import Protocol
 
 from workers import metrics
 from workers.delivery.circuit import Turn
-from workers.delivery.lease import Item
-from workers.delivery.policy import Answer, Outcome
+from workers.delivery.policy import Outcome
+from workers.delivery.record import Attempt
 
 
-class Finished(Protocol):
-    """An attempt that was made and recorded."""
-
-    @property
-    def item(self) -> Item:
-        """What was to be delivered."""
-
-    @property
-    def answer(self) -> Answer:
-        """What came back."""
-
-    @property
-    def outcome(self) -> Outcome:
-        """What follows."""
-
-    @property
-    def attempted_at(self) -> datetime:
-        """When."""
-
-
-def count_attempts(attempts: Iterable[Finished], turns: Iterable[Turn]) -> None:
+def count_attempts(attempts: Iterable[Attempt], turns: Iterable[Turn]) -> None:
     """Count attempts that are recorded, and the subscriptions that turned by them."""
     for attempt in attempts:
         subscription = metrics.SUBSCRIPTIONS.name(attempt.item.subscription)

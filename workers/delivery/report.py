@@ -6,12 +6,14 @@ import structlog
 
 from workers.delivery.circuit import Turn
 from workers.delivery.record import Attempt
+from workers.metrics_delivery import count_attempts
 
 log = structlog.get_logger()
 
 
 def report_attempts(attempts: Sequence[Attempt], turns: Sequence[Turn]) -> None:
     """One wide line per delivery: ids and numbers, never a URL, a header or a body. And one per turn."""
+    count_attempts(attempts, turns)
     for attempt in attempts:
         item, answer, outcome = attempt.item, attempt.answer, attempt.outcome
         log.info(

@@ -13,6 +13,7 @@ from workers.enrich.merchant import find_merchant
 from workers.enrich.minor_units import count_amount
 from workers.enrich.respond_by import set_deadline
 from workers.enrich.rules import Rules
+from workers.metrics import ENRICHER_FAILURES
 
 log = structlog.get_logger()
 
@@ -72,4 +73,5 @@ def put(enrichment: dict[str, Any], key: str, value: object) -> None:
 
 def note_failure(name: str, alert: Alert, error: Exception) -> None:
     """Log that an enricher failed: only the kind of the error, whose text may quote the alert."""
+    ENRICHER_FAILURES.labels(name).inc()
     log.warning("enricher_failed", enricher=name, alert_id=alert.id, error=type(error).__name__)

@@ -20,6 +20,7 @@ from workers.deadline import Deadline
 from workers.enrich.asking import Refused, Remote, Unavailable
 from workers.enrich.hold import CHANNEL
 from workers.enrich.waiting import Waiting, finish, lease_waiting, postpone, seconds_until_waiting
+from workers.metrics import count_enrichment
 from workers.settings import Workshop
 
 Verdict = Literal["enriched", "again", "given_up", "changed"]
@@ -119,6 +120,7 @@ def record_answers(database: Database, waiting: Waiting, answers: Answers) -> Ve
         verdict = "given_up" if answers.failed else "enriched"
     else:
         verdict = "changed"
+    count_enrichment(verdict, answers.failed, answers.seconds)
     log.info(
         "alert_enriched",
         alert_id=waiting.alert.id,
