@@ -18,6 +18,8 @@ COMMANDS = {
     "rejections": "List, show, replay and discard what ended without becoming an alert.",
     "subscriptions": "Say which downstream services get which events.",
     "deliveries": "List deliveries and retry one.",
+    "tokens": "Make, list and revoke the tokens that the console takes.",
+    "operations": "Show who changed what by hand, when and why.",
     "keys": "List the sealing keys; seal what is kept anew with the first.",
     "migrate": "Create or update the tables in the database.",
     "doctor": "Check configuration, certificates, Redis, Postgres and clocks.",

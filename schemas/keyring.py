@@ -69,6 +69,13 @@ class Keyring:
         """Return 16 bytes by which the same card number is known again, without keeping it."""
         return hashlib.blake2b(number.encode(), key=self._matching, digest_size=16, person=b"card").digest()
 
+    def derive_key(self, purpose: bytes) -> bytes:
+        """Return 32 bytes for another purpose (16 bytes name it), the same at every start and of no use for the others.
+
+        They come from the key for matching, which never changes.
+        """
+        return hashlib.blake2b(key=self._matching, digest_size=KEY_BYTES, person=purpose).digest()
+
 
 def sealed_by(sealed: bytes) -> str | None:
     """Return the id, as hex, of the key that sealed this; None when it is not sealed content."""

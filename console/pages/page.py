@@ -16,13 +16,13 @@ from schemas.journal import JournalUnavailable
 LATEST = 25
 
 
-def create_page(configuration: Configuration, token: str, pool: ReadPool, journal: redis.Redis) -> Blueprint:
+def create_page(configuration: Configuration, pool: ReadPool, journal: redis.Redis) -> Blueprint:
     """Return the page at ``/``."""
     page = Blueprint("page", __name__)
 
     @page.get("/")
     def first() -> Response:
-        admit_person(request, token)
+        admit_person(request, "read")
         with pool.connection() as database:
             alerts = list_alerts(database, Wanted(), LATEST, None, "newest").rows
             database.rollback()  # the books want a connection that is in no transaction

@@ -1,40 +1,100 @@
-"""Who may look: a bearer token for programs, the same token as a password for a browser."""
+"""Who may ask, and for what: programs show a bearer token, people sign in with one.
 
-import hmac
+Nothing that only the browser adds by itself lets anybody change anything: the API knows no cookie, and a page believes
+one only together with the anti-forgery token of a form of ours.
+"""
+
+from collections.abc import Callable
 from http import HTTPStatus
 
-from flask import Request
+from flask import Flask, Request, current_app, g
 
+from console.access.admission import Admission
+from console.access.caller import SAFE_METHODS, Caller, Role, role_needed
+from console.web.forgery import check_form
 from console.web.problem import Problem
+from console.web.session import read_digest
 
 REALM = "alert-intake"
 
 
-def admit_program(request: Request, token: str) -> None:
-    """Demand ``Authorization: Bearer <token>`` (RFC 6750). Raises Problem."""
+class SignInNeeded(Problem):
+    """Nobody has signed in. A browser is led to the sign-in, anything else gets a 401."""
+
+
+def install_admission(app: Flask, admission: Admission, origin: str | None) -> None:
+    """Let the functions below ask `admission`; give templates `caller`. `origin`: the console's own, if configured."""
+    app.extensions["admission"] = admission
+    app.config["ORIGIN"] = origin
+    app.context_processor(lambda: {"caller": g.get("caller")})
+
+
+def find_admission() -> Admission:
+    """Return the admission of the application that answers the present request."""
+    admission: Admission = current_app.extensions["admission"]
+    return admission
+
+
+def admit_program(request: Request, role: Role | None = None) -> Caller:
+    """Demand ``Authorization: Bearer <token>`` (RFC 6750) of one who may do this. Raises Problem.
+
+    Without `role` the method says which is needed.
+    """
     given = request.authorization
-    if given is None or given.type != "bearer" or not matches(given.token, token):
+    found = find_admission().recognise(given.token) if given is not None and given.type == "bearer" else None
+    if found is None:
         raise Problem(
             HTTPStatus.UNAUTHORIZED,
             "A bearer token is needed: Authorization: Bearer <token>.",
             {"WWW-Authenticate": f'Bearer realm="{REALM}"'},
         )
+    return admit(*found, role or role_needed(request.method))
 
 
-def admit_person(request: Request, token: str) -> None:
-    """Demand the token as a bearer token, or as the password of HTTP Basic with any user name. Raises Problem."""
+def admit_person(request: Request, role: Role | None = None) -> Caller:
+    """Demand a session of one who may do this, and of a form that it is ours. Raises Problem.
+
+    Without `role` the method says which is needed. A program may show its bearer token instead, and to look, the token
+    as password of HTTP Basic; browsers repeat that by themselves, so with it nothing is changed.
+    """
+    admission = find_admission()
+    safe = request.method in SAFE_METHODS
     given = request.authorization
-    if given is not None and given.type == "basic" and matches(given.password, token):
-        return
-    if given is not None and given.type == "bearer" and matches(given.token, token):
-        return
-    raise Problem(
-        HTTPStatus.UNAUTHORIZED,
-        "Sign in with any user name and the console's token as password.",
-        {"WWW-Authenticate": f'Basic realm="{REALM}", charset="UTF-8"'},
-    )
+    found = None
+    if given is not None and given.type == "bearer":
+        found = admission.recognise(given.token)
+    elif given is not None and given.type == "basic" and safe:
+        found = admission.recognise(given.password)
+    elif (digest := read_digest()) is not None and (caller := admission.recognise_digest(digest)) is not None:
+        found = caller, digest
+        if not safe:
+            check_form(request)
+    if found is None:
+        raise SignInNeeded(
+            HTTPStatus.UNAUTHORIZED,
+            "Sign in at /sign-in; to look with a program, any user name and a token as password.",
+            {"WWW-Authenticate": f'Basic realm="{REALM}", charset="UTF-8"'},
+        )
+    return admit(*found, role or role_needed(request.method))
 
 
-def matches(given: str | None, token: str) -> bool:
-    """Compare in constant time."""
-    return hmac.compare_digest((given or "").encode("utf-8", "surrogatepass"), token.encode())
+def admit(caller: Caller, digest: bytes, role: Role) -> Caller:
+    """Demand the role, and remember who asks until the request is answered. Raises Problem."""
+    g.caller, g.digest = caller, digest
+    if not caller.may(role):
+        raise Problem(
+            HTTPStatus.FORBIDDEN,
+            f"This needs a token with the role {role}; {caller.name} has the role {caller.role}.",
+        )
+    return caller
+
+
+def name_actor() -> str:
+    """Return the name under which what the present request does is noted."""
+    caller: Caller = g.caller
+    return caller.name
+
+
+def watch_admission() -> Callable[[], bool]:
+    """Return a function that tells whether the caller of the present request is no longer admitted."""
+    return find_admission().watch(g.digest)

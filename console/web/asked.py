@@ -18,6 +18,7 @@ from console.web.problem import Problem
 
 DEFAULT_LIMIT = 100
 MAX_LENGTH = 1000
+PAGING = frozenset({"limit", "cursor"})  # what every list can be asked
 
 Query = MultiDict[str, str]
 

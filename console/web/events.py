@@ -7,27 +7,19 @@ from flask import Blueprint, Response, request
 from console.feed.events import read_place
 from console.feed.feed import Feed, TooManyStreams
 from console.feed.stream import stream_events, watch_client
-from console.paging import BadCursor
-from console.web.admission import admit_program
+from console.web.admission import watch_admission
+from console.web.api import begin_part
 from console.web.asked import read_choice, read_query, refuse
-from console.web.problem import Problem, present_problem
+from console.web.problem import Problem
 from schemas.events import check_events
 
 MEDIA_TYPE = "text/event-stream"
 STARTS = ("now", "oldest")
 
 
-def create_feed_api(token: str, feed: Feed) -> Blueprint:
-    """Return the route of the stream, behind the token."""
-    api = Blueprint("feed", __name__, url_prefix="/v1")
-
-    @api.before_request
-    def admit() -> None:
-        admit_program(request, token)
-
-    @api.errorhandler(BadCursor)
-    def bad_cursor(error: BadCursor) -> Response:
-        return present_problem(HTTPStatus.BAD_REQUEST, str(error))
+def create_feed_api(feed: Feed) -> Blueprint:
+    """Return the route of the stream."""
+    api = begin_part("feed")
 
     @api.get("/events")
     def events() -> Response:
@@ -43,8 +35,9 @@ def create_feed_api(token: str, feed: Feed) -> Blueprint:
         except TooManyStreams:
             detail = "As many streams are open as there may be. Try again later."
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "5"}) from None
-        gone = watch_client(request.environ.get("gunicorn.socket"))
-        response = Response(stream_events(feed, place, types, gone), content_type=MEDIA_TYPE)
+        gone, lapsed = watch_client(request.environ.get("gunicorn.socket")), watch_admission()
+        frames = stream_events(feed, place, types, lambda: gone() or lapsed())
+        response = Response(frames, content_type=MEDIA_TYPE)
         response.headers["X-Accel-Buffering"] = "no"  # nginx would gather the frames
         response.call_on_close(feed.leave)
         return response

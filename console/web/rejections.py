@@ -1,31 +1,26 @@
-"""The API of rejections: list, show, replay unchanged or corrected, discard. The first routes that write."""
+"""The API of rejections: list, show, replay unchanged or corrected, discard."""
 
 from http import HTTPStatus
-from typing import Any
 
-import orjson
 import redis
 from flask import Blueprint, Response, request
 
 from console.connections import open_database
-from console.operations import CONSOLE
-from console.paging import BadCursor
 from console.pool import ReadPool
 from console.rejections.envelope import BadCorrection, NotReplayable
 from console.rejections.queries import STATES, Sought, list_rejections, read_rejection
 from console.rejections.replay import Desk, NoSuchRejection, NotOpen, discard_rejection, replay_rejection
-from console.unreachable import Refused
-from console.web.admission import admit_program
-from console.web.alerts import PAGING, answer, present_page
-from console.web.asked import read_choice, read_limit, read_query, read_time
+from console.web.admission import name_actor
+from console.web.api import Statuses, answer, begin_part, present_page
+from console.web.asked import PAGING, read_choice, read_limit, read_query, read_time
+from console.web.body import read_json_body, read_note
 from console.web.problem import Problem, present_problem
 from schemas.configuration import Configuration
 from schemas.journal import JournalFull, JournalUnavailable
 from schemas.keyring import Keyring
 
-FILTERS = {"state", "reason", "source", "since", "until"}
-MAX_NOTE_BODY = 16 * 1024  # bytes
-STATUS: dict[type[Refused], HTTPStatus] = {
+PARAMETERS = PAGING | {"state", "reason", "source", "since", "until"}
+STATUSES: Statuses = {
     NoSuchRejection: HTTPStatus.NOT_FOUND,
     NotOpen: HTTPStatus.CONFLICT,
     NotReplayable: HTTPStatus.CONFLICT,
@@ -34,31 +29,19 @@ STATUS: dict[type[Refused], HTTPStatus] = {
 
 
 def create_rejections_api(
-    configuration: Configuration, keyring: Keyring, token: str, pool: ReadPool, journal: redis.Redis
+    configuration: Configuration, keyring: Keyring, pool: ReadPool, journal: redis.Redis
 ) -> Blueprint:
-    """Return the routes below ``/v1/rejections``, all of them behind the token."""
-    api = Blueprint("rejections", __name__, url_prefix="/v1/rejections")
-
-    @api.before_request
-    def admit() -> None:
-        admit_program(request, token)
-
-    @api.errorhandler(BadCursor)
-    def bad_cursor(error: BadCursor) -> Response:
-        return present_problem(HTTPStatus.BAD_REQUEST, str(error))
-
-    @api.errorhandler(Refused)
-    def refused(error: Refused) -> Response:
-        return present_problem(STATUS.get(type(error), HTTPStatus.CONFLICT), sentence(str(error)))
+    """Return the routes of rejections."""
+    api = begin_part("rejections", STATUSES)
 
     @api.errorhandler(JournalUnavailable)
     def not_kept(error: JournalUnavailable) -> Response:
         detail = f"The rejection stays open, for {error}." if isinstance(error, JournalFull) else UNCERTAIN
         return present_problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "5"})
 
-    @api.get("")
+    @api.get("/rejections")
     def rejections() -> Response:
-        asked = read_query(request.args, PAGING | FILTERS)
+        asked = read_query(request.args, PARAMETERS)
         sought = Sought(
             read_choice(asked, "state", STATES),
             asked.get("reason"),
@@ -70,7 +53,7 @@ def create_rejections_api(
         with pool.connection() as database:
             return answer(present_page(list_rejections(database, sought, limit, asked.get("cursor"))))
 
-    @api.get("/<rejection_id>")
+    @api.get("/rejections/<rejection_id>")
     def rejection(rejection_id: str) -> Response:
         read_query(request.args, ())
         with pool.connection() as database:
@@ -79,49 +62,22 @@ def create_rejections_api(
             raise Problem(HTTPStatus.NOT_FOUND, "There is no rejection with this id.")
         return answer(found)
 
-    @api.post("/<rejection_id>/replay")
+    @api.post("/rejections/<rejection_id>/replay")
     def replay(rejection_id: str) -> Response:
-        read_query(request.args, ())
         corrected = read_json_body(configuration.door.max_body) or None
         with open_database(writable=True) as database:
-            desk = Desk(database, journal, configuration, keyring, CONSOLE)
+            desk = Desk(database, journal, configuration, keyring, name_actor())
             done = replay_rejection(desk, rejection_id, corrected)
         return answer({"id": done.rejection_id, "state": "replayed", "request_id": done.request_id,
                        "entry_id": done.entry_id})  # fmt: skip
 
-    @api.post("/<rejection_id>/discard")
+    @api.post("/rejections/<rejection_id>/discard")
     def discard(rejection_id: str) -> Response:
-        read_query(request.args, ())
-        note = read_note(read_json_body(MAX_NOTE_BODY))
+        note = read_note()
         with open_database(writable=True) as database:
-            return answer(discard_rejection(database, rejection_id, note, CONSOLE))
+            return answer(discard_rejection(database, rejection_id, note, name_actor()))
 
     return api
-
-
-def read_json_body(limit: int) -> bytes:
-    """Return the body of at most `limit` bytes, which may be empty. Raises Problem; 413 for a longer one."""
-    request.max_content_length = limit
-    body = request.get_data()
-    if body and not request.is_json:
-        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The content type must be application/json.")
-    return body
-
-
-def read_note(body: bytes) -> str:
-    """Return the note of ``{"note": "why"}``. Raises Problem."""
-    try:
-        document: Any = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        document = None
-    if not isinstance(document, dict) or set(document) != {"note"} or not isinstance(document["note"], str):
-        raise Problem(HTTPStatus.BAD_REQUEST, 'The body must be {"note": "why it is discarded"}.')
-    return document["note"]
-
-
-def sentence(text: str) -> str:
-    """Return one line of ours as a sentence."""
-    return f"{text[:1].upper()}{text[1:]}."
 
 
 UNCERTAIN = (

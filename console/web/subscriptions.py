@@ -1,15 +1,12 @@
-"""The API of subscriptions and deliveries: list, show, add, change, rotate the secret, remove; retry a delivery."""
+"""The API of subscriptions: list, show, add, change, rotate the secret, remove."""
 
 from http import HTTPStatus
 from typing import Any
 
-import orjson
 from flask import Blueprint, Response, request
 
 from console.connections import open_database
-from console.downstream.deliveries import STATES, NoSuchDelivery, Sought, list_deliveries, read_delivery
 from console.downstream.listing import NoSuchSubscription, list_subscriptions, read_subscription
-from console.downstream.retries import NotRetriable, retry_delivery
 from console.downstream.subscriptions import (
     BadTerms,
     NameTaken,
@@ -21,46 +18,26 @@ from console.downstream.subscriptions import (
 )
 from console.downstream.terms import PROOF_FIELDS, read_proof, read_terms
 from console.durations import parse_duration
-from console.operations import CONSOLE
-from console.paging import BadCursor
 from console.pool import ReadPool
-from console.report import encode_json
-from console.unreachable import Refused
-from console.web.admission import admit_program
-from console.web.alerts import PAGING, answer, present_page
-from console.web.asked import read_choice, read_limit, read_query, read_time
-from console.web.problem import Problem, present_problem
-from console.web.rejections import read_json_body, sentence
+from console.web.admission import name_actor
+from console.web.api import Statuses, answer, begin_part, present_page
+from console.web.asked import PAGING, read_limit, read_query
+from console.web.body import read_object
 from schemas.configuration import Configuration
 from schemas.keyring import Keyring
 
-MAX_BODY = 256 * 1024  # bytes
-STATUS: dict[type[Refused], HTTPStatus] = {
+STATUSES: Statuses = {
     NoSuchSubscription: HTTPStatus.NOT_FOUND,
-    NoSuchDelivery: HTTPStatus.NOT_FOUND,
     NameTaken: HTTPStatus.CONFLICT,
-    NotRetriable: HTTPStatus.CONFLICT,
     BadTerms: HTTPStatus.UNPROCESSABLE_ENTITY,
 }
 STATES_TO_SET = ("active", "paused")
 
 
-def create_subscriptions_api(configuration: Configuration, keyring: Keyring, token: str, pool: ReadPool) -> Blueprint:
-    """Return the routes below ``/v1/subscriptions`` and ``/v1/deliveries``, all of them behind the token."""
-    api = Blueprint("subscriptions", __name__, url_prefix="/v1")
+def create_subscriptions_api(configuration: Configuration, keyring: Keyring, pool: ReadPool) -> Blueprint:
+    """Return the routes of subscriptions."""
+    api = begin_part("subscriptions", STATUSES)
     allow_http = configuration.forwarding.allow_http
-
-    @api.before_request
-    def admit() -> None:
-        admit_program(request, token)
-
-    @api.errorhandler(BadCursor)
-    def bad_cursor(error: BadCursor) -> Response:
-        return present_problem(HTTPStatus.BAD_REQUEST, str(error))
-
-    @api.errorhandler(Refused)
-    def refused(error: Refused) -> Response:
-        return present_problem(STATUS.get(type(error), HTTPStatus.CONFLICT), sentence(str(error)))
 
     @api.get("/subscriptions")
     def subscriptions() -> Response:
@@ -78,12 +55,10 @@ def create_subscriptions_api(configuration: Configuration, keyring: Keyring, tok
         except ValueError as error:
             raise BadTerms(str(error)) from None
         with open_database(writable=True) as database:
-            own_id = add_subscription(database, keyring, terms, credentials, CONSOLE, allow_http=allow_http)
+            own_id = add_subscription(database, keyring, terms, credentials, name_actor(), allow_http=allow_http)
             added = read_subscription(database, own_id, keyring)
-        made = Response(encode_json(added | {"secret": credentials.secret}), HTTPStatus.CREATED.value)
-        made.headers["Location"] = f"/v1/subscriptions/{own_id}"
-        made.content_type = "application/json"
-        return made
+        place = {"Location": f"/v1/subscriptions/{own_id}"}
+        return answer(added | {"secret": credentials.secret}, HTTPStatus.CREATED, place)
 
     @api.get("/subscriptions/<name>")
     def subscription(name: str) -> Response:
@@ -100,10 +75,10 @@ def create_subscriptions_api(configuration: Configuration, keyring: Keyring, tok
             raise BadTerms(f"state: {' or '.join(STATES_TO_SET)}")
         with open_database(writable=True) as database:
             if state is not None:
-                set_state(database, name, state, CONSOLE)
+                set_state(database, name, state, name_actor())
             if document or proof:
                 return answer(
-                    change_subscription(database, keyring, name, document, proof, CONSOLE, allow_http=allow_http)
+                    change_subscription(database, keyring, name, document, proof, name_actor(), allow_http=allow_http)
                 )
             return answer(read_subscription(database, name, keyring))
 
@@ -111,54 +86,16 @@ def create_subscriptions_api(configuration: Configuration, keyring: Keyring, tok
     def rotate(name: str) -> Response:
         overlap = read_overlap(read_object())
         with open_database(writable=True) as database:
-            return answer(rotate_signing_secret(database, keyring, name, overlap, CONSOLE))
+            return answer(rotate_signing_secret(database, keyring, name, overlap, name_actor()))
 
     @api.delete("/subscriptions/<name>")
     def remove(name: str) -> Response:
         read_query(request.args, ())
         with open_database(writable=True) as database:
-            remove_subscription(database, name, CONSOLE)
+            remove_subscription(database, name, name_actor())
         return Response(status=HTTPStatus.NO_CONTENT.value)
 
-    @api.get("/deliveries")
-    def deliveries() -> Response:
-        asked = read_query(request.args, PAGING | {"state", "subscription", "since", "until"})
-        sought = Sought(
-            read_choice(asked, "state", STATES),
-            asked.get("subscription"),
-            read_time("since", asked.get("since")),
-            read_time("until", asked.get("until")),
-        )
-        limit = read_limit(asked)
-        with pool.connection() as database:
-            return answer(present_page(list_deliveries(database, sought, limit, asked.get("cursor"))))
-
-    @api.get("/deliveries/<delivery_id>")
-    def delivery(delivery_id: str) -> Response:
-        read_query(request.args, ())
-        with pool.connection() as database:
-            return answer(read_delivery(database, delivery_id))
-
-    @api.post("/deliveries/<delivery_id>/retry")
-    def retry(delivery_id: str) -> Response:
-        read_query(request.args, ())
-        with open_database(writable=True) as database:
-            return answer(retry_delivery(database, delivery_id, CONSOLE))
-
     return api
-
-
-def read_object() -> dict[str, Any]:
-    """Return the body, a JSON object; an empty body is an empty one. Raises Problem."""
-    read_query(request.args, ())
-    body = read_json_body(MAX_BODY)
-    try:
-        document = orjson.loads(body or b"{}")
-    except orjson.JSONDecodeError:
-        document = None
-    if not isinstance(document, dict):
-        raise Problem(HTTPStatus.BAD_REQUEST, "The body must be a JSON object.")
-    return document
 
 
 def read_overlap(document: dict[str, Any]) -> float:

@@ -1,0 +1,1 @@
+"""Who may ask the console, and for what: callers, their roles, and the tokens that they show."""
