@@ -20,13 +20,14 @@ class Line:
 
 @dataclass(slots=True)
 class Proxy:
-    """Carries bytes from its own port to another one, on a thread of its own."""
+    """Carries bytes from its own port to another one, on a thread of its own. `carried`: how many so far."""
 
     target: int
     delay: float = 0.0
     refusing: bool = False
     lines: list[Line] = field(default_factory=list)
     port: int = 0
+    carried: int = 0
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
     thread: threading.Thread | None = None
     server: asyncio.Server | None = None
@@ -108,6 +109,7 @@ class Proxy:
                     await asyncio.sleep(self.delay)
                 if not line.dead:
                     writer.write(chunk)
+                    self.carried += len(chunk)
                     await writer.drain()
         if not line.dead:
             with contextlib.suppress(OSError):
