@@ -7,7 +7,9 @@ from schemas.counting import count_together
 
 count_together()  # before the first metric is made
 
-from prometheus_client import Counter, Histogram  # noqa: E402 - after the line above
+from prometheus_client import Counter, Gauge, Histogram  # noqa: E402 - after the line above
+
+from schemas.sightings import EXPIRY, LAST_SEEN  # noqa: E402 - as above
 
 REQUESTS = Counter("alert_intake_requests_total", "Requests by source and outcome", ["source", "outcome", "status"])
 ACKNOWLEDGEMENT_SECONDS = Histogram(
@@ -21,4 +23,10 @@ FAILED_AUTHENTICATIONS = Counter(
 )
 REFUSED_CONNECTIONS = Counter(
     "alert_intake_refused_connections_total", "Connections that never became one, by reason", ["reason"]
+)
+CLIENT_CERTIFICATE_SEEN = Gauge(
+    LAST_SEEN, "When a push with a client certificate was last let in", ["source"], multiprocess_mode="max"
+)
+CLIENT_CERTIFICATE_EXPIRY = Gauge(
+    EXPIRY, "When the client certificate seen last expires", ["source"], multiprocess_mode="mostrecent"
 )

@@ -13,6 +13,7 @@ from ingress.identity import Distrusted, Environment, Identify
 from ingress.ids import look_at_ids
 from ingress.limits import FailedAuthentications, PushRates, Tallies, make_tallies
 from ingress.settings import Admission
+from ingress.sightings import Sightings
 from schemas.door import Door
 from schemas.envelope import Envelope
 from schemas.journal import JournalFull, JournalUnavailable
@@ -55,6 +56,7 @@ class Reception:
         self._enqueuer = enqueuer
         self._admissions = admissions
         self._rates = rates
+        self._sightings = Sightings()
         self._failures = FailedAuthentications(door.failed_authentications_per_minute, tallies or make_tallies())
 
     def receive(self, admission: Admission, environment: Environment, visit: Visit) -> Answer:
@@ -86,6 +88,7 @@ class Reception:
             raise refuse_certificate(visit, "a client certificate is required")
         if not admission.pins.admit(certificate):
             raise refuse_certificate(visit, "this client certificate may not push here")
+        self._sightings.note(admission.source.name, certificate)
 
     def require_credentials(self, admission: Admission, environment: Environment, visit: Visit) -> None:
         """Refuse (401) whoever has not one of the source's credentials; 429 from the configured rate on."""
