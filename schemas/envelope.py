@@ -21,12 +21,14 @@ class Envelope:
     source       name of the configured source that sent it
     received_at  milliseconds since the epoch, by the door's clock
     body         the request body, untouched
+    trace        W3C `traceparent` of the push, where it is traced
     """
 
     source: str
     body: bytes
     request_id: str = field(default_factory=lambda: uuid4().hex)
     received_at: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
+    trace: str | None = None
 
 
 def binding(source: str, request_id: str) -> bytes:
@@ -36,13 +38,16 @@ def binding(source: str, request_id: str) -> bytes:
 
 def seal_envelope(envelope: Envelope, keyring: Keyring) -> Fields:
     """Turn an envelope into the fields of a journal entry, its body sealed."""
-    return {
+    fields = {
         b"v": b"1",
         b"s": envelope.source.encode(),
         b"r": envelope.request_id.encode(),
         b"t": b"%d" % envelope.received_at,
         b"b": keyring.seal(envelope.body, binding(envelope.source, envelope.request_id)),
     }
+    if envelope.trace is not None:
+        fields[b"p"] = envelope.trace.encode()
+    return fields
 
 
 def open_envelope(fields: Fields, keyring: Keyring) -> Envelope:
@@ -53,6 +58,7 @@ def open_envelope(fields: Fields, keyring: Keyring) -> Envelope:
         source, request_id = fields[b"s"].decode(), fields[b"r"].decode()
         received_at = int(fields[b"t"])
         sealed = fields[b"b"]
+        trace = fields[b"p"].decode("ascii", "replace") if b"p" in fields else None
     except (KeyError, ValueError) as error:
         raise Unreadable("not an envelope") from error
-    return Envelope(source, keyring.unseal(sealed, binding(source, request_id)), request_id, received_at)
+    return Envelope(source, keyring.unseal(sealed, binding(source, request_id)), request_id, received_at, trace)

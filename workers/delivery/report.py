@@ -18,6 +18,7 @@ def report_attempts(attempts: Sequence[Attempt], turns: Sequence[Turn]) -> None:
         item, answer, outcome = attempt.item, attempt.answer, attempt.outcome
         log.info(
             "delivery_attempted",
+            request_id=(item.alert.get("origin") or {}).get("request_id"),
             webhook_id=item.outbox_id,
             alert_id=item.alert_id,
             subscription=item.subscription,

@@ -72,9 +72,9 @@ def store_alert(message: Message, report: Report, alert_id: str, decisions: Deci
     )
     apply_message(alert, message, moment_of(message, report), newer=True)
     decisions.stored[alert.id] = alert
-    decisions.tell("alert.created", alert)
+    decisions.tell("alert.created", alert, report.origin)
     if alert.status in CLOSED_STATUSES or message.event == "alert.resolved":
-        decisions.tell("alert.resolved", alert)
+        decisions.tell("alert.resolved", alert, report.origin)
     return alert
 
 
@@ -100,7 +100,7 @@ def revise_alert(alert: Alert, message: Message, report: Report, decisions: Deci
         decisions.revisions.append(Revision(alert.id, alert.revision, message.source, request_id, changes))
         closes = alert.status in CLOSED_STATUSES or (message.event == "alert.resolved" and "status" in changes)
         resolved = closes and not was_closed
-        decisions.tell("alert.resolved" if resolved else "alert.updated", alert)
+        decisions.tell("alert.resolved" if resolved else "alert.updated", alert, report.origin)
     return "updated" if newer else "superseded"
 
 

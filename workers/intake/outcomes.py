@@ -8,6 +8,7 @@ from schemas.envelope import Envelope, Fields
 
 EndingName = Literal["stored", "updated", "duplicate", "superseded", "rejected"]
 Identity = tuple[str, str]
+Origin = dict[str, str]  # request_id, and trace where there is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,14 @@ class Report:
     envelope: Envelope | None
     items: tuple[Message | Rejection, ...]
 
+    @property
+    def origin(self) -> Origin:
+        """What to tell, wherever its alerts go, of the push that they came with."""
+        if self.envelope is None:
+            return {}
+        known = {"request_id": self.envelope.request_id, "trace": self.envelope.trace}
+        return {name: value for name, value in known.items() if value is not None}
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:
@@ -75,6 +84,7 @@ class Event:
 
     type: str
     alert: Alert
+    origin: Origin = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -89,9 +99,9 @@ class Decisions:
     rejections: list[tuple[str, Report, int, Rejection]] = field(default_factory=list)
     _standing: dict[str, list[Event]] = field(default_factory=dict)  # events whose alert stands as it stood then
 
-    def tell(self, event_type: str, alert: Alert) -> None:
+    def tell(self, event_type: str, alert: Alert, origin: Origin) -> None:
         """Add an event with the alert as it stands now."""
-        event = Event(event_type, alert)
+        event = Event(event_type, alert, origin)
         self.events.append(event)
         self._standing.setdefault(alert.id, []).append(event)
 
