@@ -1,12 +1,17 @@
 """`alert-intake status`: what waits, what is stored, what is due."""
 
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import click
 
 from console.books.backlog import count_rows, measure_queues, measure_stream
+from console.books.workers import Worker, find_drains, find_sessions
 from console.connections import open_database, open_redis
 from console.report import print_json, print_table, reporting
+from console.terminal.look import Observer
+from console.terminal.watch import watch
 from console.unreachable import Unreachable
 from schemas.configuration import load_configuration, require_address
 from schemas.journal import JournalUnavailable
@@ -14,8 +19,13 @@ from schemas.journal import JournalUnavailable
 
 @click.command()
 @reporting
+@click.option("--watch", "watching", is_flag=True, help="Look again and again until Ctrl-C: rates, plots, workers.")
+@click.option(
+    "--every", type=click.FloatRange(0.2), default=2.0, show_default=True, help="Seconds between looks, with --watch."
+)
+@click.option("--looks", type=click.IntRange(1), help="End after so many looks, with --watch.")
 @click.pass_context
-def status(ctx: click.Context, as_json: bool) -> None:
+def status(ctx: click.Context, as_json: bool, watching: bool, every: float, looks: int | None) -> None:
     """Show the journal, the workers' queues, the stored alerts, the endings and the outbox.
 
     Exit status 1 when migrations are missing or the journal is so full that the door refuses.
@@ -23,6 +33,12 @@ def status(ctx: click.Context, as_json: bool) -> None:
     from deploy.migrations import pending_migrations
 
     settings = load_configuration().journal
+    if watching:
+        if as_json:
+            raise click.UsageError("--watch draws; for programs there is --json without it, or the metrics")
+        with suppress(KeyboardInterrupt):
+            watch(Observer(settings), every, looks)
+        return
     with open_redis("JOURNAL_URL") as journal:
         try:
             stream = measure_stream(journal, settings)
@@ -30,6 +46,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
             raise Unreachable(
                 f"JOURNAL_URL: Redis does not answer ({error}); check the address and the server"
             ) from error
+        workers = find_drains(journal, settings.stream, datetime.now(UTC))
     with open_redis("BROKER_URL") as broker:
         queues = measure_queues(broker)
     with open_database() as database:
@@ -37,6 +54,8 @@ def status(ctx: click.Context, as_json: bool) -> None:
         report: dict[str, Any] = {"journal": stream, "queues": queues, "pending_migrations": pending}
         if "0001.alerts" not in pending:
             report |= count_rows(database)
+            workers += find_sessions(database)
+    report["workers"] = [show_worker(worker) for worker in workers]
     report["well"] = not pending and not stream["full"]
     if as_json:
         print_json(report)
@@ -44,6 +63,16 @@ def status(ctx: click.Context, as_json: bool) -> None:
         print_table(("what", "how much"), rows_of(report))
     if not report["well"]:
         ctx.exit(1)
+
+
+def show_worker(worker: Worker) -> dict[str, Any]:
+    """Return a worker as programs read it. `silent` is in seconds."""
+    now = datetime.now(UTC)
+    silent = round(worker.silent(now), 1)
+    return {
+        "pool": worker.pool, "name": worker.name, "lives": worker.lives(now), "silent": silent,
+        "pending": worker.pending,
+    }  # fmt: skip
 
 
 def rows_of(report: dict[str, Any]) -> list[tuple[str, object]]:
@@ -60,6 +89,10 @@ def rows_of(report: dict[str, Any]) -> list[tuple[str, object]]:
         ),
         *(("journal: at its limit, the door refuses", setting) for setting in journal["full"]),
         *((f"queue {name}: ticks", length) for name, length in report["queues"].items()),
+        *(
+            (f"{pool} workers alive", sum(one["lives"] for one in report["workers"] if one["pool"] == pool))
+            for pool in ("drain", "forward")
+        ),
     ]
     if "alerts" in report:
         rows.append(("alerts stored", report["alerts"]))
