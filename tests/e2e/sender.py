@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 Environment = Mapping[str, str]
+PATIENCE = 30.0  # seconds that Ethoca waits for an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,14 @@ class Answer:
 
 
 class Sender:
-    """One connection at a time to the door, kept alive, with the client certificate unless told otherwise."""
+    """One connection at a time to the door, kept alive, with the client certificate unless told otherwise.
 
-    def __init__(self, environment: Environment, source: str = "ethoca", *, certificate: bool = True) -> None:
+    `patience`: seconds that it waits for an answer.
+    """
+
+    def __init__(
+        self, environment: Environment, source: str = "ethoca", *, certificate: bool = True, patience: float = PATIENCE
+    ) -> None:
         address = urlsplit(environment["PUSH_URL"])
         self._host, self._port = str(address.hostname), int(address.port or 443)
         self._context = ssl.create_default_context(cafile=environment["CA_CERT"])
@@ -48,6 +54,7 @@ class Sender:
         credentials = base64.b64encode(environment[f"{source.upper()}_BASIC"].encode()).decode()
         self._headers = {"Content-Type": "application/json", "Authorization": f"Basic {credentials}"}
         self._path = f"/push/{source}"
+        self._patience = patience
         self._connection: http.client.HTTPSConnection | None = None
 
     def push(
@@ -57,7 +64,9 @@ class Sender:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         began = time.monotonic()
         if self._connection is None:
-            self._connection = http.client.HTTPSConnection(self._host, self._port, timeout=30, context=self._context)
+            self._connection = http.client.HTTPSConnection(
+                self._host, self._port, timeout=self._patience, context=self._context
+            )
         try:
             self._connection.request("POST", path or self._path, content, self._headers | dict(headers or {}))
             response = self._connection.getresponse()

@@ -15,6 +15,7 @@ from tests.e2e.running import ROOT
 from tests.e2e.window import get
 from tests.faults.load import Ledger
 from tests.faults.site import Site
+from tests.tether import tether
 
 SETTLE_SECONDS = 300.0
 
@@ -94,18 +95,25 @@ def audit(site: Site, *options: str) -> tuple[int, dict[str, Any]]:
     return answer.returncode, json.loads(answer.stdout)
 
 
-def command(site: Site, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run `alert-intake` on the stack, with nothing but its addresses in the environment."""
+def command(site: Site, *arguments: str, release: Path = ROOT) -> "subprocess.CompletedProcess[str]":
+    """Run `alert-intake` on the stack, that of another release if wanted; return how it ended and what it said."""
+    process = start_command(site, *arguments, release=release)
+    said, complained = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(process.args, process.returncode, said, complained)
+
+
+def start_command(site: Site, *arguments: str, release: Path = ROOT) -> "subprocess.Popen[str]":
+    """Start `alert-intake` on the stack, with nothing but its addresses in the environment."""
     environment = {"PATH": "/usr/bin:/bin", "ALERT_INTAKE_CONFIG": str(site.stack.var / "config.toml")}
     environment |= {name: site.run[name] for name in ("JOURNAL_URL", "BROKER_URL", "DATABASE_URL")}
-    return subprocess.run(
-        [sys.executable, "-m", "console.command", *arguments],
-        cwd=ROOT,
+    return subprocess.Popen(
+        tether([sys.executable, "-m", "console.command", *arguments]),
+        cwd=release,
         env=environment,
-        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-        timeout=60,
     )
 
 

@@ -1,4 +1,4 @@
-"""A drain whose clock is an hour off: nothing in the journal or the books may depend on it."""
+"""A worker whose clock is an hour off: nothing in the journal, the books or the deliveries may depend on it."""
 
 import contextlib
 import json
@@ -6,43 +6,59 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from tests.e2e.running import ROOT
 from tests.faults.journals import stopped
-from tests.faults.site import DRAIN, Site, send_signal
+from tests.faults.site import DRAIN, FORWARD, Site, send_signal
 from tests.programs import require_program
 from tests.tether import tether
 
-BATCHES = 20
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A kind of worker: how the documented command starts it, and which line of its log tells of work that is done."""
+
+    name: str
+    command: str
+    pool: str
+    event: str
+    enough: int
 
 
-def drain_by_another_clock(site: Site, offset: int) -> None:
-    """Let a worker of the test's own, whose clock is `offset` seconds off, drain alone for so many batches."""
-    log = site.stack.var.parent / f"skewed{offset}.log"
-    with stopped([site.supervisor]):  # else it would start the drains again
-        send_signal(site.pids(DRAIN), signal.SIGKILL)
-        with worker(site, offset, log):
-            site.seconds_until(lambda: len(skews(log)) >= BATCHES, 60, "the worker drains")
-    assert all(abs(skew - offset) < 60 for skew in skews(log)), skews(log)
+WORKERS = [
+    Worker("drain", DRAIN, "prefork", "batch_stored", 20),
+    Worker("forward", FORWARD, "threads", "delivery_attempted", 60),
+]
+
+
+def work_by_another_clock(site: Site, worker: Worker, offset: int) -> None:
+    """Let a worker of the test's own, whose clock is `offset` seconds off, do all the work of its kind for a while."""
+    log = site.stack.var.parent / f"{worker.name}{offset}.log"
+    with stopped([site.supervisor]):  # else it would start the stack's own again
+        send_signal(site.pids(worker.command), signal.SIGKILL)
+        with run_worker(site, worker, offset, log):
+            site.seconds_until(lambda: len(times_of_work(log, worker)) >= worker.enough, 60, "the worker works")
+            error = times_of_work(log, worker)[-1] - time.time() - offset
+    assert abs(error) < 60, f"its clock is not that far off: {error}"
 
 
 @contextlib.contextmanager
-def worker(site: Site, offset: int, log: Path) -> Iterator[None]:
-    """Run a drain worker by the documented command, with its clock set wrong, for the time of the block."""
-    library = site.stack.var.parent / "clock.so"
-    source = Path(__file__).with_name("clock.c")
-    subprocess.run([require_program("cc", "gcc"), "-shared", "-fPIC", "-o", library, source], check=True)
+def run_worker(site: Site, worker: Worker, offset: int, log: Path) -> Iterator[None]:
+    """Run a worker by the documented command, with its clock set wrong, for the time of the block."""
     names = ("JOURNAL_URL", "BROKER_URL", "DATABASE_URL")
     environment = os.environ | {name: site.run[name] for name in names}
     environment |= {"ALERT_INTAKE_CONFIG": str(site.stack.var / "config.toml"), "PYTHONUNBUFFERED": "1"}
-    celery = [sys.executable, "-m", "celery", "-A", "workers.app", "worker"]
+    environment |= {"LD_PRELOAD": str(clock_library(site)), "CLOCK_OFFSET": str(offset)}
+    celery = [sys.executable, "-m", "celery", "-A", "workers.app", "worker", *worker.command.split()]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            tether([*celery, "-Q", "drain", "-P", "prefork", "-c", "2", "-n", "skewed@faults", "--without-gossip"]),
-            env=environment | {"LD_PRELOAD": str(library), "CLOCK_OFFSET": str(offset)},
+            tether([*celery, "-P", worker.pool, "-c", "2", "-n", f"skewed-{worker.name}@faults", "--without-gossip"]),
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -60,13 +76,21 @@ def worker(site: Site, offset: int, log: Path) -> Iterator[None]:
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def skews(log: Path) -> list[float]:
-    """Return, for each batch that the log tells of, how far its clock was from that of the journal, in seconds."""
+def clock_library(site: Site) -> Path:
+    """Return the library that sets a program's clock, compiled once."""
+    library = site.stack.var.parent / "clock.so"
+    if not library.exists():
+        source = Path(__file__).with_name("clock.c")
+        subprocess.run([require_program("cc", "gcc"), "-shared", "-fPIC", "-o", library, source], check=True)
+    return library
+
+
+def times_of_work(log: Path, worker: Worker) -> list[float]:
+    """Return when, by its own clock, the worker did something, in seconds since the epoch."""
     found = []
     for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
         with contextlib.suppress(json.JSONDecodeError):
             entry = json.loads(line)
-            if isinstance(entry, dict) and entry.get("event") == "batch_stored":
-                journal = int(entry["last"].partition("-")[0]) / 1000
-                found.append(datetime.fromisoformat(entry["timestamp"]).timestamp() - journal)
+            if isinstance(entry, dict) and entry.get("event") == worker.event:
+                found.append(datetime.fromisoformat(entry["timestamp"]).timestamp())
     return found

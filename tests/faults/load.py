@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.e2e.bodies import dispute, fresh_id, legacy_fraud, webhook
-from tests.e2e.sender import Sender
+from tests.e2e.sender import PATIENCE, Sender
 
 CONNECTIONS = 6
 PUSHES_A_SECOND = 40.0
@@ -56,11 +56,16 @@ class Load:
     """Pushes from entering to leaving the block. Connection 0 is a reseller's, the others are Ethoca's."""
 
     def __init__(
-        self, run: dict[str, str], connections: int = CONNECTIONS, pushes_a_second: float = PUSHES_A_SECOND
+        self,
+        run: dict[str, str],
+        connections: int = CONNECTIONS,
+        pushes_a_second: float = PUSHES_A_SECOND,
+        patience: float = PATIENCE,
     ) -> None:
         self.ledger = Ledger()
         self._run = run
         self._pause = connections / pushes_a_second
+        self._patience = patience
         self._lock = threading.Lock()
         self._ending = threading.Event()
         self._threads = [threading.Thread(target=self._send, args=[number]) for number in range(connections)]
@@ -83,7 +88,8 @@ class Load:
         reseller = number == 0
         source = "reseller" if reseller else "ethoca"
         bodies = reseller_pushes() if reseller else ethoca_pushes()
-        with contextlib.closing(Sender(self._run, source, certificate=not reseller)) as sender:
+        sender = Sender(self._run, source, certificate=not reseller, patience=self._patience)
+        with contextlib.closing(sender):
             for push in bodies:
                 if self._ending.wait(self._pause):
                     return

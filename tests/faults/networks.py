@@ -1,4 +1,7 @@
-"""Faults of the lines between the parts: a second stack reaches the servers of the first through proxies."""
+"""Faults of the lines between the parts: a second stack reaches the servers of the first through proxies.
+
+So do its senders reach its door, and its forward worker the receiver.
+"""
 
 import contextlib
 import time
@@ -16,15 +19,18 @@ CUT_SECONDS = 3.0
 DELAYED_SECONDS = 5.0
 DELAY = 0.2  # seconds, each way
 DATABASE = "behind_proxies"
+PATIENCE = 5.0  # seconds that a sender waits before it takes a connection for dead
 
 
 @dataclass(slots=True)
 class Lines:
-    """The proxies before the three servers."""
+    """The proxies: before the three servers, before the door, and before the receiver."""
 
     journal: Proxy
     broker: Proxy
     postgres: Proxy
+    door: Proxy
+    receiver: Proxy
 
 
 @contextlib.contextmanager
@@ -34,23 +40,32 @@ def run_behind_proxies(site: Site, folder: Path) -> Iterator[tuple[Site, Lines]]
     with site.database() as database:
         database.execute(f"CREATE DATABASE {DATABASE}".encode())
     with contextlib.ExitStack() as opened:
-        urls = (run["JOURNAL_URL"], site.broker.url, run["DATABASE_URL"])
-        journal, broker, postgres = (opened.enter_context(Proxy(int(urlsplit(url).port or 0))) for url in urls)
+        journal, broker, postgres = (
+            opened.enter_context(proxy_for(url)) for url in (run["JOURNAL_URL"], site.broker.url, run["DATABASE_URL"])
+        )
         environment = {
-            "JOURNAL_URL": through(urls[0], journal, "1"),
-            "BROKER_URL": through(urls[1], broker, "1"),
-            "DATABASE_URL": through(urls[2], postgres, DATABASE),
+            "JOURNAL_URL": through(run["JOURNAL_URL"], journal, "/1"),
+            "BROKER_URL": through(site.broker.url, broker, "/1"),
+            "DATABASE_URL": through(run["DATABASE_URL"], postgres, f"/{DATABASE}"),
         }
         stack = Stack(folder / "behind", folder / "behind.output", Account(environment=environment))
-        with stack.running():
-            yield Site(stack, site.broker), Lines(journal, broker, postgres)
+        behind = Site(opened.enter_context(stack.running()), site.broker)
+        door, receiver = (opened.enter_context(proxy_for(behind.run[name])) for name in ("PUSH_URL", "RECEIVER_URL"))
+        behind.run["PUSH_URL"] = through(behind.run["PUSH_URL"], door)
+        behind.query("UPDATE subscriptions SET url = %s RETURNING id", through(behind.run["RECEIVER_URL"], receiver))
+        yield behind, Lines(journal, broker, postgres, door, receiver)
 
 
-def through(url: str, proxy: Proxy, database: str) -> str:
-    """Return an address with the proxy's port and another database."""
+def proxy_for(url: str) -> Proxy:
+    """Return a proxy before the server with that address."""
+    return Proxy(int(urlsplit(url).port or 0))
+
+
+def through(url: str, proxy: Proxy, path: str | None = None) -> str:
+    """Return an address with the proxy's port, and another path if wanted."""
     parts = urlsplit(url)
     place = parts.netloc.rpartition(":")[0]
-    return parts._replace(netloc=f"{place}:{proxy.port}", path=f"/{database}").geturl()
+    return parts._replace(netloc=f"{place}:{proxy.port}", path=parts.path if path is None else path).geturl()
 
 
 def cut(proxy: Proxy) -> None:
@@ -75,24 +90,35 @@ def deaden(proxy: Proxy) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
-    """What is done to which line. Only a disturbed line to the journal may make the door refuse."""
+    """What is done to which line. `refusing`: pushes may fail twice by it."""
 
     line: str
     kind: str
     act: Callable[[Proxy], None]
+    refusing: bool = False
 
     def on(self, lines: Lines) -> Fault:
         """Return it as a fault of these lines."""
         proxy: Proxy = getattr(lines, self.line)
-        return Fault(self.name, lambda _site: self.act(proxy), steady=self.line != "journal")
+        return Fault(self.name, lambda _site: self.act(proxy), steady=not self.refusing, patience=PATIENCE)
 
     @property
     def name(self) -> str:
         """Its name in the table."""
-        return f"the line to the {self.line} {self.kind}"
+        return f"the line {LINES[self.line]} {self.kind}"
 
 
-KINDS = {"cut 3 s": cut, "slowed by 200 ms each way": delay, "half-open": deaden}
+LINES = {
+    "journal": "to the journal",
+    "broker": "to the broker",
+    "postgres": "to PostgreSQL",
+    "door": "from senders to the door",
+    "receiver": "from forward to a receiver",
+}
+CUT, SLOWED, HALF_OPEN = "cut 3 s", "slowed by 200 ms each way", "half-open"
+KINDS = {CUT: cut, SLOWED: delay, HALF_OPEN: deaden}
 DISTURBANCES = [
-    Disturbance(line, kind, act) for line in ("journal", "broker", "postgres") for kind, act in KINDS.items()
+    Disturbance(line, kind, act, refusing=line == "journal" or (line, kind) == ("door", CUT))
+    for line in LINES
+    for kind, act in KINDS.items()
 ]

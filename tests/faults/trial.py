@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.e2e.bodies import dispute, fresh_id
-from tests.e2e.sender import Sender
+from tests.e2e.sender import PATIENCE, Sender
 from tests.faults.books import Verdict, audit, check_ledger, deliveries_of, settle
-from tests.faults.load import CONNECTIONS, PUSHES_A_SECOND, Ledger, Load, Push
+from tests.faults.load import Ledger, Load, Push
 from tests.faults.report import Row
 from tests.faults.site import Site
 
@@ -21,13 +21,13 @@ RECOVERY_SECONDS = 120.0
 class Fault:
     """A fault: its name in the table, and what does it and, where it does not heal by itself, undoes it.
 
-    `steady`: no push may be refused by it. `pushes_a_second` is the load it is tried under.
+    `steady`: no push may be refused by it. `patience`: seconds that the senders wait for an answer meanwhile.
     """
 
     name: str
     inject: Callable[[Site], None]
     steady: bool = False
-    pushes_a_second: float = PUSHES_A_SECOND
+    patience: float = PATIENCE
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class Trial:
 
 def inject(site: Site, fault: Fault, times: int) -> Trial:
     """Inject a fault so many times under load; each time wait until an alert takes its whole way again."""
-    with Load(site.run, CONNECTIONS, fault.pushes_a_second) as load:
+    with Load(site.run, patience=fault.patience) as load:
         trial = Trial(fault, load.ledger)
         load.wait_for_acknowledgements(FLOW)
         for _ in range(times):
