@@ -2,7 +2,7 @@
 
 import click
 
-from console.diagnosis import examine
+from console.diagnosis.examine import examine
 from console.report import print_json, print_table, reporting
 from deploy.migrations import pending_migrations
 
