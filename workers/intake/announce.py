@@ -12,8 +12,8 @@ from uuid_utils.compat import uuid7
 from schemas.events import wants_event
 from schemas.filters import EVERYTHING, Filters, read_filters
 from workers.connections import Database
+from workers.intake.copying import copy_rows, json_text
 from workers.intake.outcomes import Event
-from workers.intake.rows import insert_rows
 
 CHANNEL = "alert_intake_due"
 
@@ -44,20 +44,30 @@ def announce_events(database: Database, events: Sequence[Event]) -> None:
     if not events:
         return
     subscriptions = [Subscriber.read(row) for row in database.execute(SELECT_SUBSCRIPTIONS)]
-    rows = [
-        {"id": str(uuid7()), "type": event.type, "alert_id": event.alert.id, "revision": event.alert.revision}
-        | {"alert": event.alert.to_told_row()}
-        for event in events
-    ]
-    insert_rows(database, "events", ("id", "type", "alert_id", "revision", "alert"), rows)
+    told = [(str(uuid7()), event) for event in events]
+    copy_rows(
+        database,
+        "events",
+        ("id", "type", "alert_id", "revision", "alert"),
+        [
+            (
+                event_id,
+                event.type,
+                event.alert.id,
+                str(event.alert.revision),
+                json_text(event.alert.to_told_row() | {"origin": event.origin}),
+            )
+            for event_id, event in told
+        ],
+    )
     due = [
-        {"id": str(uuid7()), "event_id": row["id"], "subscription_id": subscriber.id, "alert_id": row["alert_id"]}
-        for row, event in zip(rows, events, strict=True)
+        (str(uuid7()), event_id, subscriber.id, event.alert.id)
+        for event_id, event in told
         for subscriber in subscriptions
         if subscriber.wants(event)
     ]
     if due:
-        insert_rows(database, "outbox", ("id", "event_id", "subscription_id", "alert_id"), due)
+        copy_rows(database, "outbox", ("id", "event_id", "subscription_id", "alert_id"), due)
         database.execute("SELECT pg_notify(%s, '')", [CHANNEL])
 
 

@@ -13,8 +13,9 @@ from schemas.subscription import rejection_binding
 from schemas.times import iso_time
 from workers.connections import Database
 from workers.intake.claims import ALERT_COLUMNS
+from workers.intake.copying import COPIED_ALERT, alert_texts, copy_rows, entry_texts
 from workers.intake.link import adopt_links
-from workers.intake.outcomes import Decisions, Report
+from workers.intake.outcomes import Decisions, Entry, Report
 from workers.intake.rows import entry_row, hexed, insert_rows, origin_row, to_json
 
 CONFLICT_ATTEMPTS = 5
@@ -49,29 +50,27 @@ def save_batch(
     """Write everything a batch decided, and add it to the running totals."""
     if not admitted:
         return
-    insert_rows(database, "alerts", ALERT_COLUMNS, [alert.to_row() for alert in decisions.stored.values()])
+    copy_rows(database, "alerts", COPIED_ALERT, map(alert_texts, decisions.stored.values()))
     if decisions.changed:
         linked = database.execute(UPDATE_ALERTS, [to_json([alert.to_row() for alert in decisions.changed.values()])])
         adopt_links(decisions, {row["id"]: row["related"] for row in linked})
-    insert_rows(
+    copy_rows(
         database,
         "endings",
         ("entered_at", "sequence", "incarnation", "item", "ending", "alert_id", "rejection_id"),
         [
-            entry_row(ending.entry, incarnation)
-            | {"item": ending.item, "ending": ending.ending}
-            | {"alert_id": ending.alert_id, "rejection_id": ending.rejection_id}
-            for ending in decisions.endings
+            (*entry_texts(one.entry), incarnation, str(one.item), one.ending, one.alert_id, one.rejection_id)
+            for one in decisions.endings
         ],
     )
-    insert_rows(
+    copy_rows(
         database,
         "raw_bodies",
         ("entered_at", "sequence", "incarnation", "source", "request_id", "sealed"),
         [
-            entry_row(report.entry, incarnation) | origin_row(report) | {"sealed": hexed(report.entry.fields[b"b"])}
+            (*entry_texts(report.entry), incarnation, envelope.source, envelope.request_id, sealed_text(report.entry))
             for report in admitted
-            if report.envelope
+            if (envelope := report.envelope)
         ],
     )
     now = iso_time(datetime.now(UTC))
@@ -107,6 +106,11 @@ def add_totals(database: Database, incarnation: str, consumer: str, entries: int
     for ending in decisions.endings:
         counts[ending.ending] += 1
     database.execute(ADD_TOTALS, {"incarnation": incarnation, "consumer": consumer, "entries": entries, **counts})
+
+
+def sealed_text(entry: Entry) -> str:
+    """Return the sealed body as it lies in the journal."""
+    return hexed(entry.fields[b"b"])
 
 
 def seal_rejected(body: bytes | None, rejection_id: str, keyring: Keyring) -> str | None:
