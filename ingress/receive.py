@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from ingress import metrics
@@ -14,9 +15,13 @@ from ingress.ids import look_at_ids
 from ingress.limits import FailedAuthentications, PushRates, Tallies, make_tallies
 from ingress.settings import Admission
 from ingress.sightings import Sightings
+from ingress.tracing import PushTraces
 from schemas.door import Door
 from schemas.envelope import Envelope
 from schemas.journal import JournalFull, JournalUnavailable
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
 
 RETRY_SECONDS = 5
 
@@ -34,6 +39,7 @@ class Visit:
     alerts: int | None = None
     entry_id: str | None = None
     why: str | None = None
+    span: "Span | None" = None
 
 
 class Reception:
@@ -57,6 +63,7 @@ class Reception:
         self._admissions = admissions
         self._rates = rates
         self._sightings = Sightings()
+        self._traces = PushTraces()
         self._failures = FailedAuthentications(door.failed_authentications_per_minute, tallies or make_tallies())
 
     def receive(self, admission: Admission, environment: Environment, visit: Visit) -> Answer:
@@ -70,7 +77,9 @@ class Reception:
         body = receive_body(environment, self._door)
         look = look_at_ids(body, admission.source)
         visit.size, visit.alerts = len(body), len(look.ids)
-        visit.entry_id = self.keep(Envelope(admission.source.name, body, visit.request_id))
+        visit.entry_id = self.keep(
+            Envelope(admission.source.name, body, visit.request_id, trace=self._traces.begin(visit))
+        )
         return answer_push(look, admission.source)
 
     def require_certificate(self, admission: Admission, environment: Environment, visit: Visit) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ingress import metrics
 from ingress.log import open_log
 from ingress.receive import Visit
+from ingress.tracing import end_trace
 
 if TYPE_CHECKING:
     from prometheus_client import Counter, Histogram
@@ -35,6 +36,7 @@ class Record:
             self._requests[source, outcome, status] = counter
         counter.inc()
         self._log.info(outcome, **describe(visit, status, seconds))
+        end_trace(visit, status)
 
 
 def outcome_of(status: int, visit: Visit) -> str:

@@ -15,10 +15,13 @@ from workers.deadline import stop_tasks
 from workers.exposition import Exposition, count_tick
 from workers.logs import configure_logs
 from workers.metronome import SCHEDULE, Metronome
+from workers.tracing import end_spans
 
 signals.setup_logging.connect(configure_logs)  # and so Celery sets up none of its own
 signals.worker_shutting_down.connect(stop_tasks)
 signals.task_postrun.connect(count_tick)
+signals.worker_process_shutdown.connect(end_spans)
+signals.worker_shutdown.connect(end_spans)
 
 broker_url, sentinels = describe_broker(require_redis("BROKER_URL"))
 # The celery command copies BROKER_URL there, where it would take the place of the address as kombu spells it.

@@ -15,6 +15,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from schemas.counting import FOLDER_VARIABLE, BuildInfo
 from schemas.secret import ConfigurationError
+from schemas.tracing import is_wanted
 from workers import metrics
 
 BIND_VARIABLE = "WORKER_METRICS_BIND"
@@ -55,6 +56,7 @@ class Exposition(bootsteps.StartStopStep):
         """Begin to listen. A setting that cannot be used ends the worker with one line."""
         try:
             bind = read_bind()
+            is_wanted()  # tracing: a fault is told of at the start, not by every tick
         except ConfigurationError as error:
             os.write(2, f"alert-intake worker: {error}\n".encode())
             raise SystemExit(1) from error

@@ -1,7 +1,9 @@
 """Send: one signed POST to one downstream service. It never raises: whatever happens is an Answer."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import requests
 import urllib3
@@ -22,6 +24,8 @@ from workers.delivery.policy import Answer
 from workers.delivery.sign import open_credentials, signed_headers
 from workers.delivery.transport import Session
 
+NO_TRACE: Mapping[str, str] = MappingProxyType({})
+
 
 @dataclass(frozen=True, slots=True)
 class Sender:
@@ -31,8 +35,8 @@ class Sender:
     keyring: Keyring
     settings: Forwarding
 
-    def deliver(self, item: Item) -> Answer:
-        """Make one attempt to deliver an item."""
+    def deliver(self, item: Item, trace: Mapping[str, str] = NO_TRACE) -> Answer:
+        """Make one attempt to deliver an item. `trace`: the headers that tell the receiver of its trace."""
         began = time.perf_counter()
         if item.url.startswith("http://") and not self.settings.allow_http:
             return Answer(None, 0.0, "plain http is not allowed; use https or set forwarding.allow_http")
@@ -43,13 +47,13 @@ class Sender:
         body = compose_body(item)
         try:
             with limit_attempt(item.timeout or self.settings.timeout):
-                return self.post(item, body, credentials, began)
+                return self.post(item, body, credentials, began, trace)
         except AddressRefused as error:
             return Answer(None, milliseconds_since(began), str(error))
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             return Answer(None, milliseconds_since(began), name_error(error))
 
-    def post(self, item: Item, body: bytes, credentials: Credentials, began: float) -> Answer:
+    def post(self, item: Item, body: bytes, credentials: Credentials, began: float, trace: Mapping[str, str]) -> Answer:
         """Send one request. Its answer has been read when it comes back, as far as it is read at all.
 
         The request is prepared by hand: its URL and headers were checked when the subscription was made, and requests
@@ -57,7 +61,7 @@ class Sender:
         """
         request = requests.PreparedRequest()
         request.method, request.url, request.body = "POST", item.url, body
-        request.headers = CaseInsensitiveDict(signed_headers(item.outbox_id, body, credentials))
+        request.headers = CaseInsensitiveDict({**signed_headers(item.outbox_id, body, credentials), **trace})
         response = self.session.send(
             request, timeout=item.timeout or self.settings.timeout, allow_redirects=False, proxies={}
         )

@@ -15,6 +15,7 @@ from workers.connections import Database
 from workers.delivery.lease import Item
 from workers.delivery.policy import Answer
 from workers.delivery.send import Sender, name_error
+from workers.tracing import trace_delivery
 
 log = structlog.get_logger()
 
@@ -102,7 +103,7 @@ class Threads:
 def make_delivery(sender: Sender, item: Item) -> Answer:
     """Make one attempt. Never raises: an item without an answer would hold its place for ever."""
     try:
-        return sender.deliver(item)
+        return trace_delivery(sender.deliver, item)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this delivery's alone
         # Without the text of the error, which may quote the URL.
         log.error("delivery_broke", webhook_id=item.outbox_id, error=name_error(error))  # noqa: TRY400

@@ -31,6 +31,7 @@ from workers.intake.losses import enter_anew
 from workers.intake.outcomes import Decisions, Entry, Rejection, Report
 from workers.intake.validate import validate_entry
 from workers.settings import Workshop
+from workers.tracing import trace_batch
 
 log = structlog.get_logger()
 
@@ -118,6 +119,7 @@ def carry_batch(
     consumer.settle(entries)
     stopwatch.pass_station("settle")
     stopwatch.count_batch(entries, decisions)
+    trace_batch(reports, began)
     endings: Counter[str] = Counter(ending.ending for ending in decisions.endings)
     drained.entries += len(entries)
     drained.endings.update(endings)
