@@ -22,7 +22,7 @@ from console.web.deliveries import create_deliveries_api
 from console.web.events import create_feed_api
 from console.web.forgery import offer_fields
 from console.web.headers import watch_requests
-from console.web.openapi import describe_api
+from console.web.openapi.document import describe_api
 from console.web.operations import create_operations_api
 from console.web.problem import answer_problems
 from console.web.rejections import create_rejections_api

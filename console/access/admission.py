@@ -16,7 +16,7 @@ from console.operations import CONSOLE
 from console.pool import ReadPool
 from console.unreachable import Unreachable
 
-LOOK_SECONDS = 15.0  # how soon a stream that is open learns that its token was revoked
+LOOK_SECONDS = 5.0  # how soon a stream that is open learns that its token was revoked
 
 log = structlog.get_logger()
 

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from console.web.openapi import ALERT, SCHEMAS, describe_api
+from console.access.caller import role_needed
+from console.web.openapi.alerts import ALERT
+from console.web.openapi.document import describe_api
 from schemas.alert import Alert
 from schemas.presented import present_alert
 
@@ -28,7 +30,9 @@ def test_every_reference_leads_somewhere() -> None:
         node: Any = document
         for part in target.removeprefix("#/").split("/"):
             node = node[part]
-    assert {target.rpartition("/")[2] for target in found if "/schemas/" in target} == set(SCHEMAS)
+    assert {target.rpartition("/")[2] for target in found if "/schemas/" in target} == set(
+        document["components"]["schemas"]
+    )
 
 
 def test_operations_have_names_of_their_own() -> None:
@@ -45,3 +49,10 @@ def test_alert_is_described_as_it_is_presented() -> None:
     assert list(ALERT["properties"]) == list(presented)
     for name in ("card", "transaction", "merchant", "details"):
         assert list(ALERT["properties"][name]["properties"]) == list(presented[name])
+
+
+def test_each_request_names_its_role() -> None:
+    """What the description says of roles is what the method is admitted with."""
+    for path, operations in describe_api()["paths"].items():
+        for method, operation in operations.items():
+            assert operation["security"] == [{"token": [role_needed(method.upper())]}], (path, method)

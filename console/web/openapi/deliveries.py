@@ -1,0 +1,54 @@
+"""Deliveries, described."""
+
+from typing import Any
+
+from console.downstream.deliveries import STATES
+from console.web.openapi.kinds import (
+    ID,
+    NUMBER,
+    OPTIONAL,
+    OPTIONAL_NUMBER,
+    OPTIONAL_TIME,
+    TEXT,
+    TIME,
+    Schema,
+    listed,
+    page,
+    record,
+    reference,
+)
+from console.web.openapi.requests import ONE, listing, operation, query, state
+
+FILTERS = [
+    state(STATES),
+    query("subscription", TEXT, "Only those to the subscription of this name."),
+    query("since", TIME, "Of events that happened then or later."),
+    query("until", TIME, "Of events that happened before then."),
+]
+
+SCHEMAS: dict[str, Schema] = {
+    "Delivery": record(
+        id=ID, state=TEXT, subscription=TEXT, subscription_id=ID, event=TEXT, alert_id=ID, attempts=NUMBER, due_at=TIME,
+        created_at=TIME, ended_at=OPTIONAL_TIME, last_status=OPTIONAL_NUMBER, last_error=OPTIONAL,
+        last_at=OPTIONAL_TIME,
+    ),
+    "DeliveryInFull": {
+        "allOf": [
+            reference("Delivery"),
+            record(log=listed(record(number=NUMBER, attempted_at=TIME, status=OPTIONAL_NUMBER,
+                                     milliseconds={"type": "number"}, error=OPTIONAL, answer=OPTIONAL,
+                                     next_at=OPTIONAL_TIME))),
+        ]
+    },
+}  # fmt: skip
+
+PATHS: dict[str, Any] = {
+    "/v1/deliveries": {"get": listing("deliveries", "List deliveries", FILTERS, page("Delivery"))},
+    "/v1/deliveries/{id}": {
+        "get": operation("delivery", "Show one delivery with each attempt", [ONE], reference("DeliveryInFull"))
+    },
+    "/v1/deliveries/{id}/retry": {
+        "post": operation("retryDelivery", "Make a delivery due now, be it given up or waiting", [ONE],
+                          record(id=ID, state=TEXT, attempts=NUMBER, due_at=TIME), role="operate")
+    },
+}  # fmt: skip
