@@ -32,8 +32,12 @@ $(READY): requirements.lock pyproject.toml
 run: $(READY)
 	@exec $(BIN)/alert-intake up --tethered $(OPTIONS)
 
+# Tests run in so many processes beside each other, in the order given: what takes longest comes first. One that hangs
+# ends its process, and with it the run.
+JOBS ?= 2
+BESIDE = -n $(JOBS) --max-worker-restart 0 --no-loadscope-reorder
 test: $(READY)
-	@exec $(BIN)/python -m pytest -m 'not long' tests/unit tests/integration tests/e2e tests/faults
+	@exec $(BIN)/python -m pytest -m 'not long' $(BESIDE) --dist loadfile tests/faults tests/e2e tests/integration tests/unit
 
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -47,13 +51,16 @@ bench: $(READY)
 
 # How often each fault is injected.
 TIMES ?= 3
+# 1: keep the rows of the last run, which was broken off, and run only what has none.
+RESUME ?=
 # One fault, injected that often, may take long.
 PATIENTLY := -o faulthandler_timeout=3600
 faults: $(READY)
-	@exec env TIMES=$(TIMES) FAULTS_TABLE=var/faults.md $(BIN)/python -m pytest $(PATIENTLY) -m long tests/faults
+	@exec env TIMES=$(TIMES) RESUME=$(RESUME) FAULTS_TABLE=var/faults.md $(BIN)/python -m pytest $(PATIENTLY) -m long \
+		$(BESIDE) --dist load --maxschedchunk 1 tests/faults
 
 sentinel: $(READY)
-	@TIMES=$(TIMES) SENTINEL_TABLE=var/sentinel.md exec $(BIN)/python -m pytest $(PATIENTLY) tests/sentinel
+	@exec env TIMES=$(TIMES) RESUME=$(RESUME) SENTINEL_TABLE=var/sentinel.md $(BIN)/python -m pytest $(PATIENTLY) tests/sentinel
 
 format: $(READY)
 	$(BIN)/ruff format .

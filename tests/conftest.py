@@ -17,9 +17,32 @@ from uuid import uuid4
 import pytest
 
 if TYPE_CHECKING:  # the end-to-end tests load this file too, and import nothing of ours
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadScopeScheduling
+
     from deploy.embedded.certificate_files import DevelopmentCertificates, Pair
     from deploy.embedded.engine import Server
     from deploy.embedded.settings import Secrets
+
+# Folders whose tests share one stack.
+STACKS = {"tests/e2e", "tests/faults"}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "LoadScopeScheduling | None":
+    """Keep together what shares servers: the tests of a file, and those of the folders in which a stack runs.
+
+    What `make faults` runs (maxschedchunk) is left to xdist: test by test, for each process has its own stack.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class SharedServers(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            folder = file.rpartition("/")[0]
+            return folder if folder in STACKS else file
+
+    return SharedServers(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

@@ -12,27 +12,27 @@ from tests.e2e.running import Stack
 from tests.e2e.sender import Sender
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def open_folder() -> Iterator[Path]:
     """Return a temporary folder that every user may enter, unlike pytest's own."""
     with running.open_folder("e2e") as folder:
         yield folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(open_folder: Path) -> Iterator[Stack]:
-    """Run the stack for the whole session, on a new folder and free ports, without the sample alerts."""
+    """Run the stack for all tests here, on a new folder and free ports, without the sample alerts."""
     with Stack(open_folder / "var", open_folder / "output").running() as stack:
         yield stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def run(stack: Stack) -> dict[str, str]:
-    """Return what run.env says of the stack that runs for the whole session."""
+    """Return what run.env says of the stack that runs for all tests here."""
     return stack.facts
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def run_folders(stack: Stack) -> list[Path]:
     """Return the folders that the stack writes to: its own, and PostgreSQL's where that lies elsewhere."""
     data = Path(json.loads((stack.var / "postgres" / "engine.json").read_text())["data"])

@@ -33,16 +33,16 @@ def times() -> int:
     return TIMES
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def faults_folder() -> Iterator[Path]:
     """Return a short temporary folder that every account may enter."""
     with open_folder("faults") as folder:
         yield folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(faults_folder: Path) -> Iterator[Site]:
-    """Run the stack for the whole session. Its Python programs load `poison/sitecustomize.py`."""
+    """Run the stack for all tests here. Its Python programs load `poison/sitecustomize.py`."""
     broker = Broker(faults_folder / "broker.log")
     broker.start()
     account = Account(environment={"BROKER_URL": broker.url, "PYTHONPATH": str(POISON)})
