@@ -13,6 +13,7 @@ from ingress.identity import Environment
 from ingress.receive import Reception, Visit
 from ingress.record import Record
 from ingress.settings import Admission
+from ingress.tls import TlsSocket
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
@@ -50,6 +51,9 @@ class Shortcut:
             answer = self._reception.receive(admission, environment, visit)
             if answer.status == 200:
                 self._record.conclude(visit, 200)
+                connection = environment.get("gunicorn.socket")
+                if isinstance(connection, TlsSocket):
+                    connection.join_next_two()
                 return acknowledge(answer, visit, start_response)
             environment[OUTCOME] = answer
         except Exception as error:  # noqa: BLE001 - Flask's view raises it again, and Flask's handlers answer it

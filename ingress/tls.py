@@ -25,6 +25,8 @@ class TlsSocket(SSLSocket):  # type: ignore[misc]  # gevent is published without
     """
 
     last_request = False
+    _joins = False
+    _kept = b""
 
     def close(self) -> None:
         """Send close_notify if that needs no waiting, then close."""
@@ -33,6 +35,22 @@ class TlsSocket(SSLSocket):  # type: ignore[misc]  # gevent is published without
                 self.settimeout(0.0)
                 self.unwrap()
         super().close()
+
+    def join_next_two(self) -> None:
+        """Keep what is written next until something more is written: both leave as one record, in one packet.
+
+        gunicorn writes head and body of an answer one by one. What is kept when the connection ends is never sent.
+        """
+        self._joins = True
+
+    def sendall(self, data: bytes, flags: int = 0) -> None:
+        """Send everything, or keep it."""
+        if self._joins:
+            self._joins, self._kept = False, bytes(data)
+            return
+        if self._kept:
+            self._kept, data = b"", self._kept + data
+        super().sendall(data, flags)
 
     def end_reading(self) -> None:
         """Let the request in hand be answered, and no further one be read."""

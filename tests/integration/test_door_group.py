@@ -90,7 +90,7 @@ def push_together(pool: ThreadPoolExecutor, sender: Sender, line: Proxy) -> list
 
 def kept(client: redis.Redis) -> set[str]:
     """Return the request ids in the journal."""
-    entries = client.xrange(STREAM)
+    entries: Any = client.xrange(STREAM)
     return {fields[b"r"].decode() for _, fields in entries}
 
 
