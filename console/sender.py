@@ -5,7 +5,7 @@ import time
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import orjson
 import requests
@@ -40,33 +40,41 @@ def guess_source(body: bytes) -> str:
     return "reseller" if _RESELLER.search(body) else "ethoca"
 
 
-def push_body(body: bytes, source: str, settings: Mapping[str, str]) -> Answer:
-    """Push one body. `settings` are those of ``var/run.env``. Raises Unreachable or ConfigurationError."""
-    url = require(settings, "PUSH_URL").rstrip("/") + f"/push/{source}"
-    certificate = (settings.get("CLIENT_CERT", ""), settings.get("CLIENT_KEY", ""))
-    with requests.Session() as session:
-        session.trust_env = False  # neither proxies nor .netrc: the certificate and header given here, and no others
+class Sender:
+    """A sender with one connection, kept alive. `settings` are those of ``var/run.env``. Raises ConfigurationError."""
+
+    def __init__(self, source: str, settings: Mapping[str, str]) -> None:
+        self._url = require(settings, "PUSH_URL").rstrip("/") + f"/push/{source}"
+        self._headers = {"Content-Type": "application/json", **authenticate(source, settings)}
+        certificate = (settings.get("CLIENT_CERT", ""), settings.get("CLIENT_KEY", ""))
+        self._session = requests.Session()
+        self._session.trust_env = False  # neither proxies nor .netrc: the certificate and header given here, no others
+        self._session.verify = settings.get("CA_CERT") or True
+        self._session.cert = certificate if all(certificate) else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._session.close()
+
+    def push(self, body: bytes) -> Answer:
+        """Push one body. Raises Unreachable or ConfigurationError."""
         began = time.perf_counter()
         try:
-            answer = session.post(
-                url,
-                data=body,
-                headers={"Content-Type": "application/json", **authenticate(source, settings)},
-                verify=settings.get("CA_CERT") or True,
-                cert=certificate if all(certificate) else None,
-                timeout=TIMEOUT,
-                allow_redirects=False,
+            answer = self._session.post(
+                self._url, data=body, headers=self._headers, timeout=TIMEOUT, allow_redirects=False
             )
         except requests.exceptions.SSLError as error:
             raise Unreachable(
-                f"{url}: no TLS connection ({reason_of(error)}); check CA_CERT and CLIENT_CERT"
+                f"{self._url}: no TLS connection ({reason_of(error)}); check CA_CERT and CLIENT_CERT"
             ) from error
         except requests.RequestException as error:
-            raise Unreachable(f"{url}: the door does not answer ({reason_of(error)}); is it up?") from error
+            raise Unreachable(f"{self._url}: the door does not answer ({reason_of(error)}); is it up?") from error
         except OSError as error:
             raise ConfigurationError(f"CA_CERT, CLIENT_CERT or CLIENT_KEY cannot be read ({error})") from error
-    milliseconds = (time.perf_counter() - began) * 1000
-    return Answer(answer.status_code, read_answer(answer), answer.headers.get("X-Request-Id"), milliseconds)
+        milliseconds = (time.perf_counter() - began) * 1000
+        return Answer(answer.status_code, read_answer(answer), answer.headers.get("X-Request-Id"), milliseconds)
 
 
 def authenticate(source: str, settings: Mapping[str, str]) -> dict[str, str]:

@@ -494,5 +494,10 @@ def test_push_is_a_sender(
         assert "TLS" in run("push", "-", given=ethoca, **settings | foreign).line
         assert "TLS" in run("push", "-", given=ethoca, **settings | {"CA_CERT": str(certificates.foreign_ca)}).line
         assert "CA_CERT" in run("push", "-", given=ethoca, **settings | {"CA_CERT": "/nowhere.pem"}).line
+        trial = run("push", "--json", "--times", 40, "--connections", 4, "-", given=b'{"alertId": "A3"}', **settings)
+        assert (trial.status, trial.json["pushes"], trial.json["acknowledged"]) == (0, 40, 40)
+        assert 0 < trial.json["p50"] <= trial.json["p99"]
+        assert "400" in run("push", "--times", 40, "-", given=b'{"alertId": null}', **settings).line
     push(workshop)
-    assert len(run("alerts", "list", "--json").json["data"]) == 2
+    stored = run("alerts", "list", "--json").json["data"]
+    assert len({one["provider_alert_id"] for one in stored}) == 2 + 40
