@@ -16,15 +16,29 @@ from kombu.exceptions import OperationalError
 log = structlog.get_logger()
 
 TICK_SECONDS = 1.0
+NOTIFY_SECONDS = 10.0
+AUDIT_SECONDS = 60.0
+RELINK_SECONDS = 20.0
 MAINTAIN_SECONDS = 3600.0
 SCHEDULE: dict[str, dict[str, Any]] = {
     "drain": {"task": "workers.drain", "schedule": TICK_SECONDS, "options": {"queue": "drain"}},
     "forward": {"task": "workers.forward", "schedule": TICK_SECONDS, "options": {"queue": "forward"}},
     "enrich": {"task": "workers.enrich", "schedule": TICK_SECONDS, "options": {"queue": "enrich"}},
+    "notify": {"task": "workers.notify", "schedule": NOTIFY_SECONDS, "options": {"queue": "forward"}},
+    "audit": {"task": "workers.audit", "schedule": AUDIT_SECONDS, "options": {"queue": "forward"}},
+    "relink": {"task": "workers.relink", "schedule": RELINK_SECONDS, "options": {"queue": "forward"}},
     "maintain": {"task": "workers.maintain", "schedule": MAINTAIN_SECONDS, "options": {"queue": "forward"}},
 }
-# How many tasks may wait in a queue before another is not sent. Maintenance is rare: it may queue behind a tick.
-MOST_WAITING = {"workers.drain": 1, "workers.forward": 1, "workers.enrich": 1, "workers.maintain": 10}
+# How many tasks may wait in a queue before another is not sent. The rarer ones may queue behind those that are not.
+MOST_WAITING = {
+    "workers.drain": 1,
+    "workers.forward": 2,  # one of them may be another's
+    "workers.enrich": 1,
+    "workers.notify": 3,
+    "workers.audit": 4,
+    "workers.relink": 5,
+    "workers.maintain": 10,
+}
 
 
 def waiting_ticks(app: Celery, queue: str) -> int:

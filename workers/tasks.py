@@ -12,11 +12,14 @@ from workers.enrich.asking import Remote
 from workers.enrich.remote import open_remotes
 from workers.enrich.station import Station
 from workers.intake.pipeline import drain
+from workers.intake.relink import relink_stored
+from workers.notices.tell import tell_notices, tell_of_books
 from workers.retention import maintain
 from workers.settings import Workshop, load_workshop
 
 FORWARD_SECONDS = 5.0
 ENRICH_SECONDS = 5.0
+RELINK_SECONDS = 4.0
 # Those that no tick has in hand, the one that has waited longest first: what they have in flight is recorded soon.
 FORWARDERS: SimpleQueue[Forwarder] = SimpleQueue()
 STATIONS: SimpleQueue[Station] = SimpleQueue()
@@ -68,6 +71,24 @@ def enrich_tick() -> None:
         station.run(ENRICH_SECONDS)
     finally:
         STATIONS.put(station)
+
+
+@app.task(name="workers.notify")
+def notify_tick() -> None:
+    """Tell of alerts that near their deadline, and of subscriptions that were paused or resumed."""
+    tell_notices(workshop())
+
+
+@app.task(name="workers.audit")
+def audit_tick() -> None:
+    """Audit the books, and tell of what does not balance."""
+    tell_of_books(workshop())
+
+
+@app.task(name="workers.relink")
+def relink_tick() -> None:
+    """Link alerts that were stored before there were links, for a few seconds; once all are there is nothing to do."""
+    relink_stored(workshop(), RELINK_SECONDS)
 
 
 @app.task(name="workers.maintain")

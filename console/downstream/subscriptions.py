@@ -132,6 +132,9 @@ def set_state(database: Database, name: str, state: str, actor: str) -> dict[str
     if state != row["state"]:
         action = "resume subscription" if state == "active" else "pause subscription"
         note_operation(database, actor, action, str(row["id"]), f"was {row['state']}")
+        # What subscriptions that asked for it are told, and `subscriptions show` shows.
+        turn = [row["id"], row["name"], "resumed" if state == "active" else "paused"]
+        database.execute(NOTE_TURN, turn)
     return {"id": row["id"], "name": row["name"], "state": state}
 
 
@@ -175,6 +178,7 @@ def wake_forwarders(database: Database) -> None:
 
 
 DELETE_SOME = "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE subscription_id = %s LIMIT %s)"
+NOTE_TURN = "INSERT INTO subscription_log (subscription_id, subscription, what, why) VALUES (%s, %s, %s, 'by hand')"
 HOLD_SUBSCRIPTION = "SELECT * FROM subscriptions WHERE name = %(name)s OR id = %(id)s FOR NO KEY UPDATE"
 # What an attempt postponed: due again from when it came up, so in its order. The same is done when a probe succeeds.
 BRING_FORWARD = """

@@ -39,13 +39,14 @@ def read_horizon(database: Database) -> tuple[int, int]:
 
 
 def frame_event(row: dict[str, Any]) -> bytes:
-    """Return the frame of an event. `alert` is the alert as it stood then, in the form of the read API."""
-    document = {
-        "id": row["id"],
-        "type": row["type"],
-        "occurred_at": row["created_at"],
-        "alert": present_alert(Alert.from_row(row["alert"])),
-    }
+    """Return the frame of an event. `alert` is the alert as it stood then, in the form of the read API.
+
+    An event about no alert has a `payload` instead, as subscriptions get it.
+    """
+    told = (
+        {"payload": row["alert"]} if row["alert_id"] is None else {"alert": present_alert(Alert.from_row(row["alert"]))}
+    )
+    document = {"id": row["id"], "type": row["type"], "occurred_at": row["created_at"], **told}
     head = f"id: {write_place(row['position'])}\nevent: {row['type']}\ndata: ".encode()
     return head + encode_json(document) + b"\n\n"
 
@@ -67,6 +68,6 @@ SELECT_HORIZON = """
            last_event_position() AS last
 """
 SELECT_EVENTS = """
-    SELECT position, id, type, created_at, alert FROM events
+    SELECT position, id, type, created_at, alert_id, alert FROM events
     WHERE position > %(place)s AND position <= %(horizon)s ORDER BY position LIMIT %(limit)s
 """
