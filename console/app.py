@@ -12,7 +12,10 @@ from console.access.digest import PURPOSE as TOKENS
 from console.feed.feed import Feed
 from console.logs import configure_logs
 from console.metrics.page import create_metrics
+from console.pages.certificates import Certificates
+from console.pages.lookout import Lookout
 from console.pages.page import create_page
+from console.pages.window import Window
 from console.pool import ReadPool
 from console.unreachable import Unreachable
 from console.web.admission import install_admission
@@ -80,7 +83,9 @@ def build_app() -> Flask:
     app.register_blueprint(create_feed_api(feed))
     app.register_blueprint(create_metrics(configuration.journal, pool))
     app.register_blueprint(create_sign_in())
-    app.register_blueprint(create_page(configuration, pool, journal))
+    app.extensions["lookout"] = lookout = Lookout(configuration, pool, journal)
+    certificates = Certificates(configuration.tls)
+    app.register_blueprint(create_page(Window(configuration, keyring, pool, journal, lookout, certificates)))
     app.add_url_rule("/openapi.json", "openapi", lambda: answer(describe_api()))
     app.add_url_rule("/livez", "livez", lambda: Response("ok\n", content_type="text/plain; charset=utf-8"))
     answer_problems(app)

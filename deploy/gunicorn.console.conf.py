@@ -33,5 +33,10 @@ proc_name = "alert-intake-console"
 
 
 def post_worker_init(worker: Any) -> None:  # noqa: ANN401 - gunicorn's worker
-    """Let streams end when the worker is asked to stop: it waits for them, and they would go on for ever."""
+    """Let streams end when the worker is asked to stop: it waits for them, and they would go on for ever.
+
+    And begin to look out, so that the pages have an hour to show before anybody opens one.
+    """
     worker.wsgi.extensions["feed"].lives_while(lambda: worker.alive)
+    worker.wsgi.extensions["lookout"].lives_while(lambda: worker.alive)
+    worker.wsgi.extensions["lookout"].start()

@@ -5,22 +5,20 @@ Every list is answered from an index, however many alerts there are. There are f
 more is read than is shown. So a filter that matches one alert in a million costs what a page without filters costs.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from psycopg import sql
 
+from console.alerts.triples import FILTERS, ORDERS, PLACES, TRIPLES, WALK, Order
 from console.connections import Database
 from console.paging import BadCursor, Page, parse_uuid, read_cursor, write_cursor
 from schemas.alert import Alert
 from schemas.presented import present_alert
 
-# What alerts may still be answered with success.
-UNANSWERED = ("new", "open", "processing")
 LAST_POSITION = 2**63 - 1
-
-Order = Literal["newest", "soonest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +76,12 @@ def write_place(order: Order, row: dict[str, Any]) -> str:
     return write_cursor(f"search {order}", row["respond_by"].isoformat(), row["position"])
 
 
+def read_alerts(database: Database, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the alerts of these ids as the API presents them, the latest first."""
+    rows = database.execute(READ_ALERTS, {"ids": list(ids)}).fetchall() if ids else []
+    return [present_alert(Alert.from_row(row)) for row in rows]
+
+
 def list_filters(search: Search) -> dict[str, Any]:
     """Return the values of the filters that are set."""
     asked = {"network": search.network, "kind": search.kind, "statuses": list(search.statuses) or None}
@@ -87,7 +91,7 @@ def list_filters(search: Search) -> dict[str, Any]:
 def walk_triples(search: Search, order: Order) -> sql.Composed:
     """Return the statement that merges the first alerts of every triple that matches."""
     on_triple = sql.SQL(" AND ").join([FILTERS[name] for name in list_filters(search)] or [sql.SQL("true")])
-    return WALK.format(on_triple=on_triple, on_alert=PLACES[order], order=ORDERS[order])
+    return sql.SQL(TRIPLES) + WALK.format(on_triple=on_triple, on_alert=PLACES[order], order=ORDERS[order])
 
 
 def search_terms(search: Search) -> sql.Composed:
@@ -100,35 +104,7 @@ def search_terms(search: Search) -> sql.Composed:
 
 
 TERMS = ("provider_alert_id", "arn", "merchant_order_id", "transaction_id", "merchant_id", "card_last4")
-FILTERS: dict[str, sql.SQL] = {
-    "network": sql.SQL("network = lower(%(network)s)"),
-    "kind": sql.SQL("kind = lower(%(kind)s)"),
-    "statuses": sql.SQL("status = ANY (%(statuses)s)"),
-}
-ORDERS: dict[Order, sql.SQL] = {"newest": sql.SQL("position DESC"), "soonest": sql.SQL("respond_by, position")}
-PLACES: dict[Order, sql.SQL] = {
-    "newest": sql.SQL("position < %(position)s"),
-    "soonest": sql.SQL("respond_by IS NOT NULL AND (respond_by, position) > (%(moment)s, %(position)s)"),
-}
-WALK = sql.SQL("""
-    WITH RECURSIVE triples AS (
-        (SELECT network, kind, status FROM alerts ORDER BY network, kind, status LIMIT 1)
-        UNION ALL
-        SELECT following.* FROM triples last CROSS JOIN LATERAL (
-            SELECT network, kind, status FROM alerts
-            WHERE (network, kind, status) > (last.network, last.kind, last.status)
-            ORDER BY network, kind, status LIMIT 1
-        ) following
-    ), wanted AS (
-        SELECT first.id FROM triples CROSS JOIN LATERAL (
-            SELECT a.id, a.position, a.respond_by FROM alerts a
-            WHERE a.network = triples.network AND a.kind = triples.kind AND a.status = triples.status AND {on_alert}
-            ORDER BY {order} LIMIT %(limit)s
-        ) first
-        WHERE {on_triple} ORDER BY {order} LIMIT %(limit)s
-    )
-    SELECT * FROM alerts WHERE id IN (SELECT id FROM wanted) ORDER BY {order} LIMIT %(limit)s
-""")
+READ_ALERTS = "SELECT * FROM alerts WHERE id = ANY (%(ids)s::uuid[]) ORDER BY position DESC"
 BY_TERM = sql.SQL("SELECT * FROM alerts WHERE id IN ({branches}) ORDER BY {order} LIMIT %(limit)s")
 ONE_TERM = sql.SQL("(SELECT id FROM alerts WHERE {name} = %(term)s AND {on_alert} ORDER BY {order} LIMIT %(limit)s)")
 ONE_ID = sql.SQL("(SELECT id FROM alerts WHERE id = %(id)s AND {on_alert})")

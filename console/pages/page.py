@@ -1,41 +1,55 @@
-"""The first page for people: the latest alerts, the books, and what is on its way."""
+"""The pages for people, all of them behind the sign-in, and the words in which their templates speak."""
 
-from typing import Any
+from flask import Blueprint, request
+from flask.sansio.app import App
 
-import redis
-from flask import Blueprint, Response, render_template, request
-
-from console.alerts.queries import Wanted, list_alerts
-from console.books.audit import audit_books, present_books
-from console.books.backlog import count_rows, measure_stream
-from console.pool import ReadPool
+from console.pages.alerts import add_alerts
+from console.pages.deadline import tell_deadline
+from console.pages.overview import add_overview
+from console.pages.rejections import MAX_FORM, add_rejections
+from console.pages.subscriptions import add_subscriptions
+from console.pages.window import Window, present_moment
+from console.pages.words import (
+    read_moment,
+    say_count,
+    say_moment,
+    say_rate,
+    say_span,
+    say_when,
+    say_words,
+    show_json,
+    show_value,
+)
 from console.web.admission import admit_person
-from schemas.configuration import Configuration
-from schemas.journal import JournalUnavailable
 
-LATEST = 25
+FILTERS = {
+    "count": say_count, "rate": say_rate, "span": say_span, "words": say_words, "moment": say_moment,
+    "json_lines": show_json, "value": show_value, "read_moment": read_moment,
+}  # fmt: skip
 
 
-def create_page(configuration: Configuration, pool: ReadPool, journal: redis.Redis) -> Blueprint:
-    """Return the page at ``/``."""
+def create_page(window: Window) -> Blueprint:
+    """Return the routes of every page."""
     page = Blueprint("page", __name__)
+    most = 4 * window.configuration.door.max_body + MAX_FORM  # a form writes some characters as three
 
-    @page.get("/")
-    def first() -> Response:
-        admit_person(request, "read")
-        with pool.connection() as database:
-            alerts = list_alerts(database, Wanted(), LATEST, None, "newest").rows
-            database.rollback()  # the books want a connection that is in no transaction
-            backlog = count_rows(database)
-            database.rollback()
-            stream: dict[str, Any] | None = None
-            books: dict[str, Any] | None = None
-            try:
-                stream = measure_stream(journal, configuration.journal)
-                books = present_books(audit_books(journal, database, configuration.journal.stream))
-            except (JournalUnavailable, redis.RedisError):  # the page says that it does not answer
-                stream = books = None
-        html = render_template("first.html", alerts=alerts, backlog=backlog, stream=stream, books=books)
-        return Response(html, content_type="text/html; charset=utf-8")
+    @page.before_request
+    def admit() -> None:
+        request.max_content_length = request.max_form_memory_size = most
+        admit_person(request)
 
+    add_overview(page, window)
+    add_alerts(page, window)
+    add_rejections(page, window)
+    add_subscriptions(page, window)
+    page.record_once(lambda state: speak(state.app))
     return page
+
+
+def speak(app: App) -> None:
+    """Give templates their filters, and one present moment for a whole page."""
+    app.jinja_env.filters.update(FILTERS)
+    app.jinja_env.filters["when"] = lambda moment: say_when(read_moment(moment), present_moment())
+    app.jinja_env.filters["deadline"] = lambda alert: tell_deadline(alert, present_moment())
+    app.jinja_env.globals["present_moment"] = present_moment
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 WIDTH = 240
 HEIGHT = 48
-LOWEST_TOP = 1.0  # so that a single alert in an hour does not look like a flood
+LOWEST_TOP = 0.2  # so that a single alert in an hour does not look like a flood
 
 
 @dataclass(frozen=True, slots=True)

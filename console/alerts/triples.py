@@ -1,0 +1,69 @@
+"""The triples of network, kind and status that there are: from the first alerts of each every list is merged."""
+
+from typing import Literal
+
+from psycopg import sql
+
+from console.connections import Database
+
+# Alerts that may still be answered with success.
+UNANSWERED = ("new", "open", "processing")
+
+Order = Literal["newest", "soonest"]
+
+
+def count_due(database: Database, seconds: float, bound: int) -> int:
+    """Count the unanswered alerts whose deadline is that near, of each triple up to `bound`."""
+    values = {"seconds": seconds, "bound": bound, "statuses": list(UNANSWERED)}
+    row = database.execute(COUNT_DUE, values, prepare=False).fetchone()
+    return int(row["due"]) if row else 0
+
+
+def list_triples(database: Database) -> list[tuple[str, str, str]]:
+    """Return the triples that there are, up to some hundreds: what one can filter by."""
+    rows = database.execute(SELECT_TRIPLES).fetchall()
+    return [(row["network"], row["kind"], row["status"]) for row in rows]
+
+
+FILTERS: dict[str, sql.SQL] = {
+    "network": sql.SQL("network = lower(%(network)s)"),
+    "kind": sql.SQL("kind = lower(%(kind)s)"),
+    "statuses": sql.SQL("status = ANY (%(statuses)s)"),
+}
+ORDERS: dict[Order, sql.SQL] = {"newest": sql.SQL("position DESC"), "soonest": sql.SQL("respond_by, position")}
+PLACES: dict[Order, sql.SQL] = {
+    "newest": sql.SQL("position < %(position)s"),
+    "soonest": sql.SQL("respond_by IS NOT NULL AND (respond_by, position) > (%(moment)s, %(position)s)"),
+}
+TRIPLES = """
+    WITH RECURSIVE triples AS (
+        (SELECT network, kind, status FROM alerts ORDER BY network, kind, status LIMIT 1)
+        UNION ALL
+        SELECT following.* FROM triples last CROSS JOIN LATERAL (
+            SELECT network, kind, status FROM alerts
+            WHERE (network, kind, status) > (last.network, last.kind, last.status)
+            ORDER BY network, kind, status LIMIT 1
+        ) following
+    )
+"""
+SELECT_TRIPLES = f"{TRIPLES} SELECT network, kind, status FROM triples LIMIT 500"  # noqa: S608 - of constants
+WALK = sql.SQL("""
+    , wanted AS (
+        SELECT first.id FROM triples CROSS JOIN LATERAL (
+            SELECT a.id, a.position, a.respond_by FROM alerts a
+            WHERE a.network = triples.network AND a.kind = triples.kind AND a.status = triples.status AND {on_alert}
+            ORDER BY {order} LIMIT %(limit)s
+        ) first
+        WHERE {on_triple} ORDER BY {order} LIMIT %(limit)s
+    )
+    SELECT * FROM alerts WHERE id IN (SELECT id FROM wanted) ORDER BY {order} LIMIT %(limit)s
+""")
+COUNT_DUE = f"""
+    {TRIPLES}
+    SELECT count(*) AS due FROM triples CROSS JOIN LATERAL (
+        SELECT FROM alerts a
+        WHERE a.network = triples.network AND a.kind = triples.kind AND a.status = triples.status
+            AND a.respond_by > now() AND a.respond_by <= now() + make_interval(secs => %(seconds)s) LIMIT %(bound)s
+    ) due
+    WHERE status = ANY (%(statuses)s)
+"""  # noqa: S608 - of constants

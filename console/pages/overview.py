@@ -1,0 +1,89 @@
+"""The first page: is all well, and if not, what to do; how much flows; who works; what is urgent."""
+
+from contextlib import suppress
+from typing import Any
+
+from flask import Blueprint, Response
+
+from console.alerts.search import Search, search_alerts
+from console.alerts.triples import UNANSWERED, count_due
+from console.books.backlog import measure_stream
+from console.books.history import HOUR, Series, draw_count, draw_level, draw_rate
+from console.books.present import BOUND, count_present
+from console.books.samples import Sample, read_samples
+from console.pages.deadline import URGENT_SECONDS
+from console.pages.lookout import UNREACHABLE
+from console.pages.plot import draw_plot
+from console.pages.standing import Standing
+from console.pages.troubles import find_troubles
+from console.pages.window import Window, present_moment, render_page
+from schemas.journal import JournalUnavailable
+
+SHOWN = 8
+
+
+def add_overview(page: Blueprint, window: Window) -> None:
+    """Add ``/``. It shows what can be had: it is opened when servers do not answer."""
+
+    @page.get("/")
+    def first() -> Response:
+        now, sight = present_moment(), window.lookout.sight()
+        stream: dict[str, Any] | None = None
+        with suppress(JournalUnavailable, *UNREACHABLE):
+            stream = measure_stream(window.journal, window.configuration.journal)
+        found: dict[str, Any] = {"urgent": [], "latest": [], "due": 0, "samples": []}
+        present: dict[str, Any] | None = None
+        with suppress(*UNREACHABLE), window.pool.connection() as database:
+            unanswered = Search(statuses=UNANSWERED, due_after=now)
+            found["urgent"] = search_alerts(database, unanswered, "soonest", SHOWN).rows
+            found["latest"] = search_alerts(database, Search(), "newest", SHOWN).rows
+            found["due"] = count_due(database, URGENT_SECONDS, BOUND + 1)
+            found["samples"] = read_samples(database, HOUR)
+            present = count_present(database)
+        standing = Standing(
+            now=now,
+            stream=stream,
+            present=present,
+            books=sight.books,
+            books_at=sight.books_at,
+            looked_at=sight.at,
+            workers=sight.workers,
+            certificates=window.certificates.look(),
+            remote=bool(window.configuration.enrichment.remote_names),
+        )
+        return render_page(
+            "first.html",
+            standing=standing,
+            troubles=find_troubles(standing),
+            tiles=[tile | {"plot": draw_plot(tile["series"].values)} for tile in list_tiles(found["samples"])],
+            bound=BOUND,
+            **found,
+        )
+
+
+def list_tiles(samples: list[Sample]) -> list[dict[str, Any]]:
+    """Return the quantities that are plotted: their names, how each is said, and the series."""
+    now = present_moment()
+
+    def tile(name: str, unit: str, series: Series, tone: str = "flow") -> dict[str, Any]:
+        return {"name": name, "unit": unit, "series": series, "tone": tone}
+
+    return [
+        tile("Acknowledged", "rate", draw_rate(samples, lambda sample: sample.added, now)),
+        tile("Waiting in the journal", "count", draw_level(samples, lambda sample: sample.entries, now), "level"),
+        tile("Oldest waits for", "span", draw_level(samples, lambda sample: sample.oldest, now), "level"),
+        tile("Stored as new alerts", "rate", draw_rate(samples, lambda sample: sample.stored, now)),
+        tile("Delivered", "rate", draw_count(samples, lambda sample: sample.delivered, now)),
+        tile("Failed or rejected", "rate", add_series(samples), "fail"),
+    ]
+
+
+def add_series(samples: list[Sample]) -> Series:
+    """Return failed attempts and rejections together, per second."""
+    now = present_moment()
+    failed = draw_count(samples, lambda sample: sample.failed, now)
+    rejected = draw_rate(samples, lambda sample: sample.rejected, now)
+    values = [None if one is None and two is None else (one or 0) + (two or 0)
+              for one, two in zip(failed.values, rejected.values, strict=True)]  # fmt: skip
+    both = None if failed.now is None and rejected.now is None else (failed.now or 0) + (rejected.now or 0)
+    return Series(values, both, max(failed.peak, rejected.peak))

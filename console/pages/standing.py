@@ -1,0 +1,33 @@
+"""How things stand: everything that the first page shows and judges."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from console.books.workers import Worker
+from console.pages.certificates import Certificate
+
+STALE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How things stand: what was asked just now (None when there was no answer), and what the lookout saw."""
+
+    now: datetime
+    stream: dict[str, Any] | None
+    present: dict[str, Any] | None
+    books: dict[str, Any] | None
+    books_at: datetime | None
+    looked_at: datetime | None
+    workers: list[Worker] = field(default_factory=list)
+    certificates: list[Certificate] = field(default_factory=list)
+    remote: bool = False
+
+    def pool_lives(self, pool: str) -> bool:
+        """Tell whether a worker of the pool lives."""
+        return any(worker.pool == pool and worker.lives(self.now) for worker in self.workers)
+
+    def stale(self) -> bool:
+        """Tell whether what the lookout saw is too old to be believed."""
+        return self.looked_at is None or (self.now - self.looked_at).total_seconds() > STALE_SECONDS
