@@ -1,5 +1,6 @@
 """What can become of an entry: the values that the stations of the pipeline pass on to each other."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -9,6 +10,7 @@ from schemas.envelope import Envelope, Fields
 EndingName = Literal["stored", "updated", "duplicate", "superseded", "rejected"]
 Identity = tuple[str, str]
 Origin = dict[str, str]  # request_id, and trace where there is one
+MOST_NAMED = 100  # requests in one log line
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,13 @@ class Report:
             return {}
         known = {"request_id": self.envelope.request_id, "trace": self.envelope.trace}
         return {name: value for name, value in known.items() if value is not None}
+
+
+def name_requests(reports: Sequence[Report]) -> list[str] | None:
+    """Return the request ids of a small batch, for its log line; of a large one the first and last entry tell."""
+    if len(reports) > MOST_NAMED:
+        return None
+    return [report.envelope.request_id for report in reports if report.envelope is not None]
 
 
 @dataclass(frozen=True, slots=True)
