@@ -1,0 +1,130 @@
+"""One trace from a push to its deliveries, told to a real collector; and without one, nothing."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from deploy.embedded.settings import Secrets
+from schemas.secret import ConfigurationError
+from schemas.tracing import is_wanted, open_spans
+from tests.conftest import CertificateFiles
+from tests.integration.collector import Collector, run_collector
+from tests.integration.door import ROOT, Equipment, Process, Sender, run_door, wait_for
+from tests.integration.downstream import Receiver, subscribe
+from tests.integration.workers import Worker, run_worker
+from workers.settings import Workshop
+
+TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
+CLIENT, CONSUMER, SERVER = 3, 5, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A door and a worker that tell a collector, and somebody who pushes."""
+
+    collector: Collector
+    door: Process
+    worker: Worker
+    sender: Sender
+
+
+@pytest.fixture
+def site(
+    environment: dict[str, str],
+    configuration_file: Path,
+    journal_url: str,
+    certificates: CertificateFiles,
+    intake_secrets: Secrets,
+    tmp_path: Path,
+) -> Iterator[Site]:
+    """Run them."""
+    equipment = Equipment(configuration_file, journal_url, certificates, intake_secrets)
+    with ExitStack() as running:
+        collector = running.enter_context(run_collector())
+        told = environment | {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
+        door = running.enter_context(run_door(told, tmp_path / "door"))
+        worker = running.enter_context(
+            run_worker(told, tmp_path / "worker.log", "-Q", "drain,forward", "-P", "threads", "-c", "4")
+        )
+        yield Site(collector, door, worker, equipment.ethoca(door))
+
+
+def test_one_trace_leads_from_the_push_to_the_delivery(site: Site, workshop: Workshop, receiver: Receiver) -> None:
+    """Push, store and deliver are spans of one trace, and the receiver is told which: its part can go on with it."""
+    subscribe(workshop, receiver.url)
+    answer = site.sender.push()
+    assert answer.status == 200
+    wait_for(lambda: site.collector.named("deliver"))
+    wait_for(lambda: site.collector.named("store"))
+    (push,), (store,), (deliver,) = map(site.collector.named, ("push", "store", "deliver"))
+    assert {push.trace} == {store.trace} == {deliver.trace}
+    assert (push.parent, store.parent, deliver.parent) == ("", push.id, push.id)
+    assert (push.kind, store.kind, deliver.kind) == (SERVER, CONSUMER, CLIENT)
+    assert push.began <= store.began <= store.ended <= deliver.ended
+    request_id = answer.headers["X-Request-Id"]
+    for span in (push, store, deliver):
+        assert span.facts["alert_intake.request_id"] == request_id
+        assert not span.failed
+    assert (push.service, store.service) == ("alert-intake-ingress", "alert-intake-workers")
+    ((headers, _body),) = receiver.received
+    told = TRACEPARENT.fullmatch(headers["traceparent"])
+    assert told is not None
+    assert told.groups() == (deliver.trace, deliver.id)
+
+
+def test_what_fails_is_told_and_tried_again_in_the_same_trace(
+    site: Site, workshop: Workshop, receiver: Receiver
+) -> None:
+    """A failed attempt is a failed span; its repetition, and the deliveries of a duplicate's alert, stay apart."""
+    receiver.statuses = [404]
+    subscribe(workshop, receiver.url)
+    site.sender.push()
+    wait_for(lambda: site.collector.named("deliver"))
+    (deliver,) = site.collector.named("deliver")
+    assert deliver.failed
+    assert deliver.facts["http.response.status_code"] == "404"
+    site.sender.push()
+    wait_for(lambda: len(site.collector.named("store")) == 2)
+    assert len({span.trace for span in site.collector.named("push")}) == 2
+    assert len(site.collector.named("deliver")) == 1  # a duplicate goes nowhere
+
+
+def test_request_id_stands_in_the_log_of_every_part(site: Site, workshop: Workshop, receiver: Receiver) -> None:
+    """The door's line, the batch's line and the delivery's line name the push by one request id, in one line each."""
+    subscribe(workshop, receiver.url)
+    request_id = site.sender.push().headers["X-Request-Id"]
+    wait_for(lambda: site.worker.lines("delivery_attempted"))
+    assert site.door.line(request_id)["event"] == "acknowledged"
+    (batch,) = site.worker.lines("batch_stored")
+    assert batch["requests"] == [request_id]
+    assert batch["first"] == site.door.line(request_id)["entry_id"]
+    (delivery,) = site.worker.lines("delivery_attempted")
+    assert delivery["request_id"] == request_id
+
+
+def test_off_it_costs_no_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an endpoint neither the door nor the workshop loads anything of OpenTelemetry, and spans are None."""
+    monkeypatch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT", raising=False)
+    assert open_spans("ingress") is None
+    program = "import sys; import ingress.app, workers.tasks; print([m for m in sys.modules if 'opentelemetry' in m])"
+    environment = {"PATH": os.environ["PATH"], "BROKER_URL": "redis://127.0.0.1:1/0"}
+    said = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, check=True)
+    assert json.loads(said.stdout) == []
+
+
+def test_switched_on_without_its_packages_it_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An endpoint without the packages is a fault of the configuration that names both."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setattr("schemas.tracing.find_spec", lambda _name: None)
+    with pytest.raises(ConfigurationError, match=r"OTEL_EXPORTER_OTLP_ENDPOINT.*alert-intake\\[tracing\\]"):
+        is_wanted()
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    assert not is_wanted()
