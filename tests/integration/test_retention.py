@@ -24,7 +24,8 @@ from workers import partitions
 from workers.connections import connect_database
 from workers.deadline import Deadline
 from workers.intake.pipeline import drain
-from workers.retention import Removed, enforce_retention, first_id_of, maintain, month_of
+from workers.removal import Removed, first_id_of
+from workers.retention import enforce_retention, maintain, month_of
 from workers.settings import Workshop
 
 STREAM = "alert-intake:journal"
