@@ -43,7 +43,7 @@ SELECT_HEALTH = f"""
     ) due
     CROSS JOIN LATERAL (
         SELECT count(*) AS given_up
-        FROM (SELECT FROM outbox WHERE subscription_id = s.id AND state = 'given_up' LIMIT %(bound)s) some
+        FROM (SELECT FROM outbox WHERE subscription_id = s.id AND state = 'given_up' LIMIT %(bound)s) few
     ) given_up
     LEFT JOIN LATERAL (
         SELECT last.* FROM (

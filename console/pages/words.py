@@ -23,7 +23,7 @@ def say_span(seconds: float) -> str:
             count, rest = divmod(whole, size)
             following, letter = UNITS[min(place + 1, len(UNITS) - 1)]
             more = rest // following if count < 10 and place < 2 else 0
-            return f"{count} {name} {more} {letter}" if more else f"{count} {name}"
+            return f"{count} {name} {more} {letter}" if more else f"{count:,} {name}"
     return "0 s"
 
 
