@@ -48,8 +48,8 @@ def create_app() -> Flask:
 
     Settings that cannot be used end the process with one line on stderr.
     """
-    configure_logs()
     try:
+        configure_logs()
         return build_app()
     except (ConfigurationError, Unreachable) as error:
         sys.exit(f"alert-intake console: {error}")

@@ -1,4 +1,4 @@
-"""The door's log: one JSON line per request, on standard output."""
+"""The door's log: one line per request, on standard output; JSON, unless LOG_FORMAT wants it for people."""
 
 import sys
 from typing import Any
@@ -6,15 +6,18 @@ from typing import Any
 import orjson
 import structlog
 
+from schemas.log_format import is_for_people, render_for_people
+
 
 def open_log() -> Any:  # noqa: ANN401 - structlog's loggers are of any type
-    """Return a logger that writes whole lines."""
+    """Return a logger that writes whole lines. Raises ConfigurationError."""
+    readable = is_for_people()
     return structlog.wrap_logger(
-        structlog.BytesLogger(sys.stdout.buffer),
+        structlog.WriteLogger(sys.stdout) if readable else structlog.BytesLogger(sys.stdout.buffer),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-            structlog.processors.JSONRenderer(serializer=write_line),
+            render_for_people("at") if readable else structlog.processors.JSONRenderer(serializer=write_line),
         ],
         wrapper_class=structlog.make_filtering_bound_logger("info"),  # the quickest there is
         cache_logger_on_first_use=True,

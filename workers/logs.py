@@ -1,9 +1,12 @@
-"""Logs of the workshop: one JSON object a line on standard error, Celery's own lines included."""
+"""Logs of the workshop: a line an event on standard error, Celery's own too; JSON unless LOG_FORMAT says otherwise."""
 
 import logging
 import sys
 
 import structlog
+
+from schemas.log_format import is_for_people, render_for_people
+from schemas.secret import ConfigurationError
 
 
 def configure_logs(**_signal: object) -> None:
@@ -23,8 +26,7 @@ def configure_logs(**_signal: object) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(),
+                *render_lines(),
             ],
         )
     )
@@ -34,3 +36,14 @@ def configure_logs(**_signal: object) -> None:
     for ticking in ("celery.app.trace", "celery.worker.strategy"):  # a line for every tick would drown the rest
         logging.getLogger(ticking).setLevel(logging.WARNING)
     logging.getLogger("urllib3").setLevel(logging.CRITICAL)  # its warnings quote URLs, which may hold a token
+
+
+def render_lines() -> list[structlog.typing.Processor]:
+    """Return what turns an event into a line. A setting that cannot be used ends the program with one line."""
+    try:
+        readable = is_for_people()
+    except ConfigurationError as error:
+        sys.exit(f"alert-intake worker: {error}")
+    if readable:
+        return [render_for_people()]
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]

@@ -1,0 +1,62 @@
+"""Lines of the log: JSON by default, for people when asked, and never a local variable of a traceback."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGURED = "import structlog; from {}.logs import configure_logs; configure_logs(); log = structlog.get_logger()"
+PARTS = {
+    "ingress": "from ingress.log import open_log; log = open_log()",
+    "workers": CONFIGURED.format("workers"),
+    "console": CONFIGURED.format("console"),
+}
+FAILING = """
+def fail(password):
+    raise LookupError("it is not there")
+try:
+    fail("hidden" + "word")
+except LookupError:
+    log.exception("happened", request_id="r1", n=2)
+"""
+
+
+def write_line(part: str, log_format: str) -> subprocess.CompletedProcess[str]:
+    """Have a part log an exception, in a process of its own."""
+    environment = {"PATH": os.environ["PATH"], "LOG_FORMAT": log_format}
+    return subprocess.run(
+        [sys.executable, "-c", PARTS[part] + "\n" + FAILING],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_lines_for_machines_are_json(part: str) -> None:
+    """By default a line is one JSON object with the level, the event and its fields."""
+    said = write_line(part, "")
+    (line,) = map(json.loads, (said.stdout + said.stderr).splitlines())
+    assert (line["event"], line["level"], line["request_id"], line["n"]) == ("happened", "error", "r1", 2)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_lines_for_people_are_text(part: str) -> None:
+    """LOG_FORMAT=console writes text with the same fields, and tracebacks without the values of variables."""
+    said = write_line(part, "console")
+    text = said.stdout + said.stderr
+    assert said.returncode == 0, text
+    assert "happened" in text
+    assert "request_id=r1" in text
+    assert "hiddenword" not in text
+    assert not text.startswith("{")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_another_format_stops_the_start(part: str) -> None:
+    """A format that does not exist is an error that names the setting."""
+    said = write_line(part, "xml")
+    assert said.returncode != 0
+    assert "LOG_FORMAT is 'xml'" in said.stderr
