@@ -18,9 +18,9 @@ from schemas.alert import Alert
 from schemas.forwarding import Forwarding
 from schemas.subscription import Credentials, generate_secret, seal_credentials
 from workers.connections import Database, connect_database
+from workers.delivery.clock import SharedClock
 from workers.delivery.forward import Forwarder
 from workers.delivery.guard import Resolve, resolve_name
-from workers.delivery.record import now
 from workers.intake.announce import announce_events
 from workers.intake.outcomes import Event
 from workers.settings import Workshop
@@ -142,7 +142,14 @@ def subscribe(
 def announce(workshop: Workshop, *types: str, alert_id: str | None = None, **facts: str) -> str:
     """Announce events of one alert as a drain does; return the alert's id."""
     alert = Alert(
-        alert_id or str(uuid7()), "ethoca", "A1", "ethoca", "confirmed_fraud", "open", now().isoformat(), facts=facts
+        alert_id or str(uuid7()),
+        "ethoca",
+        "A1",
+        "ethoca",
+        "confirmed_fraud",
+        "open",
+        SharedClock().now().isoformat(),
+        facts=facts,
     )
     with connect_database(workshop.database_url, "test") as database, database.transaction():
         announce_events(database, [Event(event, alert) for event in types])

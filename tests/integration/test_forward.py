@@ -1,5 +1,6 @@
 """From the outbox to a receiver, on a real PostgreSQL and a real HTTP server."""
 
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -10,9 +11,10 @@ from schemas.subscription import Credentials
 from tests.integration.conftest import Query
 from tests.integration.downstream import QUICK, SECRET, Receiver, announce, deliver, end_leases, subscribe, tuned
 from workers.connections import connect_database
+from workers.delivery.clock import SharedClock
 from workers.delivery.lease import lease_due
 from workers.delivery.policy import Answer, Outcome
-from workers.delivery.record import Attempt, now, record_attempts
+from workers.delivery.record import Attempt, record_attempts
 from workers.settings import Workshop
 
 
@@ -30,6 +32,24 @@ def test_delivery_is_signed_and_authenticated(quick: Workshop, receiver: Receive
     assert item == {"id": headers["webhook-id"], "state": "delivered"}
     (attempt,) = query("SELECT status, number, error FROM attempts")
     assert attempt == {"status": 204, "number": 1, "error": None}
+
+
+def test_worker_with_a_wrong_clock_signs_by_the_database(
+    quick: Workshop, receiver: Receiver, query: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker whose clock is an hour ahead signs with the database's time, and records its attempt by it."""
+    right = time.time
+    monkeypatch.setattr("workers.delivery.clock.time.time", lambda: right() + 3600)
+    subscribe(quick, receiver.url)
+    announce(quick, "alert.created")
+    assert deliver(quick, 1) == {"done": 1}
+    monkeypatch.undo()
+    ((headers, body),) = receiver.received
+    Webhook(SECRET).verify(body, headers)
+    assert abs(int(headers["webhook-timestamp"]) - time.time()) < 60
+    assert query("SELECT abs(extract(epoch FROM attempted_at - now())) < 60 AS right FROM attempts") == [
+        {"right": True}
+    ]
 
 
 def test_webhook_id_is_stable_over_attempts(quick: Workshop, receiver: Receiver, query: Query) -> None:
@@ -111,9 +131,10 @@ def test_late_failure_does_not_undo_a_delivery(quick: Workshop, receiver: Receiv
         (slow,) = lease_due(database, 1, QUICK)
         end_leases(database)
         (current,) = lease_due(database, 1, QUICK)
-        record_attempts(database, [Attempt(slow, Answer(500, 1.0), Outcome("again", "due", 0.0), now())], QUICK)
+        now = SharedClock().now()
+        record_attempts(database, [Attempt(slow, Answer(500, 1.0), Outcome("again", "due", 0.0), now)], QUICK)
         assert query("SELECT due_at > now() + interval '10 s' AS leased FROM outbox") == [{"leased": True}]
-        record_attempts(database, [Attempt(current, Answer(200, 1.0), Outcome("done", "delivered"), now())], QUICK)
+        record_attempts(database, [Attempt(current, Answer(200, 1.0), Outcome("done", "delivered"), now)], QUICK)
     assert query("SELECT state FROM outbox") == [{"state": "delivered"}]
 
 

@@ -9,11 +9,12 @@ from collections import Counter
 
 from workers.connections import Database, connect_database
 from workers.deadline import STOPPING, Deadline
+from workers.delivery.clock import SharedClock
 from workers.delivery.contact import add_contacts
 from workers.delivery.guard import Resolve, resolve_name
 from workers.delivery.lease import lease_due, seconds_until_due
 from workers.delivery.policy import decide_outcome
-from workers.delivery.record import Attempt, now, record_each
+from workers.delivery.record import Attempt, record_each
 from workers.delivery.report import report_attempts
 from workers.delivery.send import Sender
 from workers.delivery.threads import Threads
@@ -33,7 +34,8 @@ class Forwarder:
         self.workshop = workshop
         self.settings = workshop.configuration.forwarding
         self.adapter = GuardedAdapter(self.settings, resolve)
-        self.threads = Threads(lambda: Sender(Session(self.adapter), workshop.keyring, self.settings))
+        self.clock = SharedClock()
+        self.threads = Threads(lambda: Sender(Session(self.adapter), workshop.keyring, self.settings, self.clock))
         self.announced = False
 
     def run(self, seconds: float) -> Counter[str]:
@@ -46,6 +48,7 @@ class Forwarder:
             # forwarder dies. So nobody waits for the disk here.
             database.execute("SET synchronous_commit = off")
             database.execute(f"LISTEN {CHANNEL}")
+            self.clock.set_by(database)
             while deadline.left() > 0:
                 self.announced = False
                 verdicts.update(self.record_finished(database))
@@ -86,7 +89,7 @@ class Forwarder:
         done = list(self.threads.finished)
         if not done:
             return Counter()
-        at = now()
+        at = self.clock.now()
         attempts = [
             Attempt(
                 item, answer, decide_outcome(item.attempts - item.spared, answer, self.settings, probe=item.probe), at

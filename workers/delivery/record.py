@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -84,11 +84,6 @@ def attempt_row(attempt: Attempt) -> dict[str, Any]:
         "wait": outcome.wait or 0,
         "spared": int(outcome.spared),
     }
-
-
-def now() -> datetime:
-    """The moment of an attempt."""
-    return datetime.now(UTC)
 
 
 # 'due' keeps the schedule in the server's clock: its own now() plus the wait.

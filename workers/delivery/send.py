@@ -17,6 +17,7 @@ from schemas.notices import notice_body
 from schemas.subscription import Credentials
 from schemas.times import iso_time
 from workers.delivery.answer import show_answer
+from workers.delivery.clock import SharedClock
 from workers.delivery.guard import AddressRefused
 from workers.delivery.lease import Item
 from workers.delivery.limit import limit_attempt
@@ -29,11 +30,12 @@ NO_TRACE: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """What every delivery of one thread needs: its session, the keys and the settings."""
+    """What every delivery of one thread needs: its session, the keys, the settings and the time."""
 
     session: Session
     keyring: Keyring
     settings: Forwarding
+    clock: SharedClock
 
     def deliver(self, item: Item, trace: Mapping[str, str] = NO_TRACE) -> Answer:
         """Make one attempt to deliver an item. `trace`: the headers that tell the receiver of its trace."""
@@ -61,7 +63,9 @@ class Sender:
         """
         request = requests.PreparedRequest()
         request.method, request.url, request.body = "POST", item.url, body
-        request.headers = CaseInsensitiveDict({**signed_headers(item.outbox_id, body, credentials), **trace})
+        request.headers = CaseInsensitiveDict(
+            {**signed_headers(item.outbox_id, self.clock.now(), body, credentials), **trace}
+        )
         response = self.session.send(
             request, timeout=item.timeout or self.settings.timeout, allow_redirects=False, proxies={}
         )

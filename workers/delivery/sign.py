@@ -5,7 +5,7 @@ Signed by the Standard Webhooks specification: `webhook-id` (the outbox item's i
 """
 
 import base64
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 
 from standardwebhooks import Webhook
@@ -14,9 +14,8 @@ from schemas.keyring import Keyring
 from schemas.subscription import Credentials, unseal_credentials
 
 
-def signed_headers(webhook_id: str, body: bytes, credentials: Credentials) -> dict[str, str]:
+def signed_headers(webhook_id: str, moment: datetime, body: bytes, credentials: Credentials) -> dict[str, str]:
     """Return the headers of a delivery: the subscription's own, and a signature for each secret that signs."""
-    moment = datetime.now(UTC)
     text = body.decode()
     signatures = [
         read_secret(secret).sign(webhook_id, moment, text) for secret in credentials.signing_secrets(moment.timestamp())
