@@ -13,9 +13,7 @@ from collections.abc import Callable, Sequence
 from gevent.event import Event
 
 from schemas.envelope import Fields
-from schemas.journal import JournalUnavailable
-
-Outcome = str | JournalUnavailable
+from schemas.journal import JournalUnavailable, Outcome
 
 # What one append may hold at most. A single entry may be larger than BATCH_BYTES; then it goes alone.
 BATCH_ENTRIES = 128

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from ingress.commit import GroupCommit, Outcome
+from ingress.commit import GroupCommit
 from ingress.pressure import Pressure
 from schemas.configuration import Journal
 from schemas.envelope import Envelope, Fields, seal_envelope
-from schemas.journal import append_entries, connect_journal
+from schemas.journal import Outcome, Writer, connect_journal
 from schemas.keyring import Keyring
 
 
@@ -17,10 +17,10 @@ class Enqueuer:
     """
 
     def __init__(self, url: str, settings: Journal, keyring: Keyring) -> None:
-        self._client = connect_journal(url, settings.timeout)
-        self._settings = settings
+        client = connect_journal(url, settings.timeout)
         self._keyring = keyring
-        self._pressure = Pressure(self._client, settings)
+        self._pressure = Pressure(client, settings)
+        self._writer = Writer(client, settings)
         self._commits = GroupCommit(self._append, settings.timeout)
 
     def enqueue(self, envelope: Envelope) -> str:
@@ -28,5 +28,7 @@ class Enqueuer:
         return self._commits.append(seal_envelope(envelope, self._keyring))
 
     def _append(self, batch: Sequence[Fields]) -> Sequence[Outcome]:
-        self._pressure.require_room()
-        return append_entries(self._client, self._settings, batch)
+        """Append when there is room. Where room was asked for anew, the primary may be another one by now."""
+        if self._pressure.require_room():
+            self._writer.renew()
+        return self._writer.append(batch)

@@ -21,15 +21,21 @@ class Pressure:
         self._outcome: JournalState | str = "the journal was not measured yet"
         self._good_until = 0.0
 
-    def require_room(self) -> None:
-        """Raise JournalFull when the journal should not be filled further, JournalUnavailable when nobody knows."""
+    def require_room(self) -> bool:
+        """Raise JournalFull when the journal should not be filled further, JournalUnavailable when nobody knows.
+
+        Return whether the journal was asked just now.
+        """
+        anew = False
         if time.monotonic() > self._good_until:
             with self._lock:
                 if time.monotonic() > self._good_until:
                     self._measure()
+                    anew = True
         if isinstance(self._outcome, str):
             raise JournalUnavailable(self._outcome)
         check_room(self._outcome, self._settings)
+        return anew
 
     def _measure(self) -> None:
         started = time.monotonic()

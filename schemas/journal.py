@@ -9,10 +9,11 @@ next second. Its answer to WAIT leaves it after its fsync all the same, when it 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
+from typing import Any, Self
 
 import redis
-from redis.client import Pipeline
+from redis.connection import Connection
 
 from schemas.configuration import Journal
 from schemas.envelope import Fields
@@ -27,6 +28,10 @@ class JournalUnavailable(Exception):
 
 class JournalFull(JournalUnavailable):
     """The journal is filled to one of its limits."""
+
+
+Command = tuple[str | bytes | int, ...]
+Outcome = str | JournalUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +75,102 @@ def append_entry(client: redis.Redis, settings: Journal, fields: Fields) -> str:
     return outcome
 
 
-def append_entries(client: redis.Redis, settings: Journal, batch: Sequence[Fields]) -> list[str | JournalUnavailable]:
+def append_entries(client: redis.Redis, settings: Journal, batch: Sequence[Fields]) -> list[Outcome]:
     """Append entries in one round trip, under one proof, and return what became of each, in their order.
 
     An entry's id: it is fsynced, and on its replicas. JournalUnavailable: Redis refused this very entry (at its limit
     of memory, say) and took others. Raised, it concerns all: some of them may be in the journal, none may be promised.
     """
-    pipeline = client.pipeline(transaction=False)
-    for fields in batch:
-        words = (part for field in fields.items() for part in field)
-        pipeline.execute_command("XADD", settings.stream, "*", *words)  # type: ignore[no-untyped-call]  # redis-py's
-    return [
-        JournalUnavailable(f"{type(answer).__name__}: {answer}")
-        if isinstance(answer, redis.ResponseError)
-        else str(answer.decode())
-        for answer in prove_writes(pipeline, settings)
-    ]
+    with Writer(client, settings) as writer:
+        return writer.append(batch)
+
+
+class Writer:
+    """Appends over one connection that it takes from the pool and keeps, for one append at a time.
+
+    The pool looks whether a connection is alive and whose it is: `renew` lets it look again, at the next append.
+    """
+
+    def __init__(self, client: redis.Redis, settings: Journal) -> None:
+        self._pool = client.connection_pool
+        self._settings = settings
+        self._connection: Connection | None = None
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give the connection back."""
+        self.renew()
+
+    def renew(self) -> None:
+        """Give the connection back."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._pool.release(connection)
+
+    def append(self, batch: Sequence[Fields]) -> list[Outcome]:
+        """Append entries as `append_entries` does. Raises JournalUnavailable."""
+        stream = self._settings.stream
+        writes: list[Command] = [("XADD", stream, "*", *chain.from_iterable(fields.items())) for fields in batch]
+        return [
+            JournalUnavailable(f"{type(answer).__name__}: {answer}")
+            if isinstance(answer, redis.ResponseError)
+            else str(answer.decode())
+            for answer in self.prove(writes)
+        ]
+
+    def prove(self, writes: Sequence[Command]) -> list[Any]:
+        """Send writes and return their answers once all that were taken are durable.
+
+        An answer is a redis.ResponseError where Redis refused that one. WAIT and WAITAOF speak of all that was written
+        on this connection before them, so one of each proves every write. Raises JournalUnavailable without that proof.
+        """
+        milliseconds = int(self._settings.timeout * 1000)
+        replicas = self._settings.replicas
+        proofs: list[Command] = [("WAIT", replicas, milliseconds)] if replicas else []
+        proofs.append(("WAITAOF", 1, 0, milliseconds))
+        try:
+            if self._connection is None:
+                self._connection = self._pool.get_connection()
+            answers = exchange(self._connection, [*writes, *proofs])
+        except (redis.RedisError, OSError) as error:
+            self.renew()
+            raise JournalUnavailable(f"{type(error).__name__}: {error}") from error
+        except BaseException:
+            self.renew()
+            raise
+        fsynced = answers.pop()
+        received = answers.pop() if replicas else 0
+        for proof in (fsynced, received):
+            if isinstance(proof, redis.ResponseError):
+                raise JournalUnavailable(f"{type(proof).__name__}: {proof}")
+        if int(fsynced[0]) < 1:
+            raise JournalUnavailable("the journal did not fsync in time")
+        if int(received) < replicas:
+            raise JournalUnavailable(f"{int(received)} of {replicas} replicas had it in time")
+        return answers
+
+
+def exchange(connection: Connection, commands: Sequence[Command]) -> list[Any]:
+    """Send commands together and return their answers, errors among them as values.
+
+    A connection on which that fails is closed: an answer that comes late must never be taken for another one's.
+    """
+    answers: list[Any] = []
+    try:
+        packed = connection.pack_commands(commands)  # type: ignore[no-untyped-call]  # redis-py's, as the two below
+        connection.send_packed_command(packed)  # type: ignore[no-untyped-call]
+        for _ in commands:
+            try:
+                answers.append(connection.read_response())
+            except redis.ResponseError as refusal:
+                answers.append(refusal)
+    except BaseException:
+        connection.disconnect()  # type: ignore[no-untyped-call]
+        raise
+    return answers
 
 
 def probe_durability(client: redis.Redis, settings: Journal) -> None:
@@ -93,37 +178,10 @@ def probe_durability(client: redis.Redis, settings: Journal) -> None:
 
     Without a write before it, WAITAOF would prove nothing: it answers at once.
     """
-    pipeline = client.pipeline(transaction=False)
-    pipeline.set(f"{settings.stream}:probe", "1")
-    (answer,) = prove_writes(pipeline, settings)
+    with Writer(client, settings) as writer:
+        (answer,) = writer.prove([("SET", f"{settings.stream}:probe", "1")])
     if isinstance(answer, redis.ResponseError):
         raise JournalUnavailable(f"{type(answer).__name__}: {answer}")
-
-
-def prove_writes(pipeline: Pipeline, settings: Journal) -> list[Any]:
-    """Run a pipeline of writes and return their answers once all that were taken are durable.
-
-    An answer is a redis.ResponseError where Redis refused that one. WAIT and WAITAOF speak of all that was written on
-    this connection before them, so one of each proves every write. Raises JournalUnavailable without that proof.
-    """
-    milliseconds = int(settings.timeout * 1000)
-    if settings.replicas:
-        pipeline.wait(settings.replicas, milliseconds)
-    pipeline.waitaof(1, 0, milliseconds)
-    try:
-        answers = pipeline.execute(raise_on_error=False)
-    except (redis.RedisError, OSError) as error:
-        raise JournalUnavailable(f"{type(error).__name__}: {error}") from error
-    fsynced = answers.pop()
-    received = answers.pop() if settings.replicas else 0
-    for proof in (fsynced, received):
-        if isinstance(proof, redis.ResponseError):
-            raise JournalUnavailable(f"{type(proof).__name__}: {proof}")
-    if int(fsynced[0]) < 1:
-        raise JournalUnavailable("the journal did not fsync in time")
-    if int(received) < settings.replicas:
-        raise JournalUnavailable(f"{int(received)} of {settings.replicas} replicas had it in time")
-    return answers
 
 
 def measure_journal(client: redis.Redis, settings: Journal) -> JournalState:

@@ -7,9 +7,9 @@ import pytest
 from gevent.event import Event
 
 from ingress import commit
-from ingress.commit import GroupCommit, Outcome
+from ingress.commit import GroupCommit
 from schemas.envelope import Fields
-from schemas.journal import JournalFull, JournalUnavailable
+from schemas.journal import JournalFull, JournalUnavailable, Outcome
 
 
 class ScriptedJournal:
