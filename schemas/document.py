@@ -42,7 +42,7 @@ def parse_json(body: bytes) -> Any:  # noqa: ANN401 - a JSON document is of any 
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH and depth_of(body) > MAX_DEPTH:
         raise NotAnAlert(f"the body is nested more than {MAX_DEPTH} levels deep")
     try:
-        return _DECODER.decode(text)
+        return json.loads(text, parse_float=_decimal, parse_int=str, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise NotAnAlert("the body is not valid JSON") from error
 
@@ -128,6 +128,3 @@ def _decimal(text: str) -> Decimal:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
-
-
-_DECODER = json.JSONDecoder(parse_float=_decimal, parse_int=str, parse_constant=_refuse_constant)

@@ -23,10 +23,11 @@ class Watch(threading.local):
 _watch = Watch()
 
 
-def begin_batch() -> None:
-    """Note that a batch was taken."""
-    _watch.began = _watch.passed = time.perf_counter()
-    _watch.laps.clear()
+def begin_batch(taken: float, validated: float) -> None:
+    """Note that a batch is now carried, which was taken and validated at these moments, perhaps by another thread."""
+    _watch.passed = time.perf_counter()
+    _watch.began = _watch.passed - (validated - taken)
+    _watch.laps = {"validate": validated - taken}
 
 
 def pass_station(station: str) -> None:
@@ -36,10 +37,11 @@ def pass_station(station: str) -> None:
     _watch.passed = now
 
 
-def count_batch(entries: Sequence[Entry], decisions: Decisions) -> None:
-    """Count a batch that is settled."""
+def count_batch(entries: Sequence[Entry], decisions: Decisions) -> float:
+    """Count a batch that is settled, and return the seconds that it took."""
+    whole = time.perf_counter() - _watch.began
     metrics.BATCH_ENTRIES.observe(len(entries))
-    metrics.BATCH_SECONDS.observe(time.perf_counter() - _watch.began)
+    metrics.BATCH_SECONDS.observe(whole)
     for station, seconds in _watch.laps.items():
         metrics.STATION_SECONDS.labels(station).observe(seconds)
     for ending, number in Counter(one.ending for one in decisions.endings).items():
@@ -51,3 +53,7 @@ def count_batch(entries: Sequence[Entry], decisions: Decisions) -> None:
     reclaimed = sum(entry.deliveries > 1 for entry in entries)
     if reclaimed:
         metrics.RECLAIMED.inc(reclaimed)
+    # The next one, should this have been half a batch.
+    _watch.began = _watch.passed
+    _watch.laps = {}
+    return whole

@@ -40,7 +40,24 @@ class Consumer:
             if entries:
                 return entries
             self._next_look = time.monotonic() + LOOK_FOR_STALE_EVERY
-        return self._take_new(min(seconds, BLOCK))
+        return self.take_new(min(seconds, BLOCK))
+
+    def take_new(self, seconds: float) -> list[Entry]:
+        """Return entries that nobody has had, waiting up to `seconds` for them, one at most. Raises as `take`."""
+        try:
+            answer = self.client.xreadgroup(
+                GROUP, self.name, {self.stream: ">"}, count=self._settings.batch, block=max(1, int(seconds * 1000))
+            )
+        except redis.ResponseError as error:
+            if "NOGROUP" in str(error) or "UNBLOCKED" in str(error):
+                raise JournalReplaced(str(error)) from error
+            raise
+        entries = [
+            Entry(entry_id, fields) for _stream, found in cast("Any", answer) or [] for entry_id, fields in found
+        ]
+        if entries:
+            self._check_incarnation()
+        return entries
 
     def settle(self, entries: list[Entry]) -> None:
         """Forget entries whose receipts are committed. Never before the commit."""
@@ -62,22 +79,6 @@ class Consumer:
                 retrycount=deliveries - 1,
                 justid=True,
             )
-
-    def _take_new(self, seconds: float) -> list[Entry]:
-        try:
-            answer = self.client.xreadgroup(
-                GROUP, self.name, {self.stream: ">"}, count=self._settings.batch, block=max(1, int(seconds * 1000))
-            )
-        except redis.ResponseError as error:
-            if "NOGROUP" in str(error) or "UNBLOCKED" in str(error):
-                raise JournalReplaced(str(error)) from error
-            raise
-        entries = [
-            Entry(entry_id, fields) for _stream, found in cast("Any", answer) or [] for entry_id, fields in found
-        ]
-        if entries:
-            self._check_incarnation()
-        return entries
 
     def _take_over(self) -> list[Entry]:
         """Claim what was taken and not finished: this consumer's own at once, others' when they are stale."""

@@ -9,9 +9,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 import structlog
-from psycopg import errors
 
-from schemas.keyring import UnknownKey
 from workers import stopwatch
 from workers.connections import Database, connect_database, connect_stream
 from workers.deadline import Deadline
@@ -28,17 +26,15 @@ from workers.intake.incarnation import (
     open_journal,
 )
 from workers.intake.losses import enter_anew
-from workers.intake.outcomes import Decisions, Entry, Rejection, Report
-from workers.intake.validate import validate_entry
+from workers.intake.outcomes import Decisions, Report, name_requests
+from workers.intake.refusals import REFUSALS, reject_unstorable, retried_on_conflict
+from workers.intake.supply import Supply
 from workers.settings import Workshop
 from workers.tracing import trace_batch
 
 log = structlog.get_logger()
 
 NOTE_EVERY = 1.0
-
-# What PostgreSQL says of a row and not of itself: its values, a constraint, too large for an index, a trigger's no.
-REFUSALS = (psycopg.DataError, psycopg.IntegrityError, errors.ProgramLimitExceeded, errors.RaiseException)
 
 
 @dataclass(slots=True)
@@ -47,6 +43,17 @@ class Drained:
 
     entries: int = 0
     endings: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What a batch is carried with from the journal to the database, and what has come of all of them."""
+
+    workshop: Workshop
+    rules: Rules
+    consumer: Consumer
+    database: Database
+    drained: Drained
 
 
 def drain(workshop: Workshop, consumer_name: str, seconds: float) -> Drained:
@@ -61,119 +68,89 @@ def drain(workshop: Workshop, consumer_name: str, seconds: float) -> Drained:
             try:
                 life = open_journal(client, database, stream)
                 consumer = Consumer(client, stream, life.incarnation, consumer_name, workshop.configuration.drain)
-                drain_journal(workshop, rules, consumer, life, database, deadline, drained)
+                drain_journal(Way(workshop, rules, consumer, database, drained), life, deadline)
             except JournalReplaced as error:
                 log.warning("journal_replaced", why=str(error))
     return drained
 
 
-def drain_journal(
-    workshop: Workshop,
-    rules: Rules,
-    consumer: Consumer,
-    life: Life,
-    database: Database,
-    deadline: Deadline,
-    drained: Drained,
-) -> None:
+def drain_journal(way: Way, life: Life, deadline: Deadline) -> None:
     """Carry batch after batch until the deadline. Raises JournalReplaced when the journal has to be opened anew."""
+    consumer, database = way.consumer, way.database
     noted = 0.0
-    while deadline.left() > 0:
-        if time.monotonic() - noted >= NOTE_EVERY:
-            note_added(consumer.client, database, consumer.stream, life)
-            noted = time.monotonic()
-        entries = consumer.take(deadline.left())
-        if entries:
+    with Supply(way.workshop, consumer) as supply:
+        while deadline.left() > 0 or supply.is_ahead:
+            if time.monotonic() - noted >= NOTE_EVERY:
+                note_added(consumer.client, database, consumer.stream, life)
+                noted = time.monotonic()
+            batch = supply.next_batch(deadline.left())
+            if deadline.left() > 0:
+                supply.take_ahead(batch)
             try:
-                carry_batch(workshop, rules, consumer, database, entries, drained)
+                stopwatch.begin_batch(batch.taken, batch.validated)
+                carry_batch(way, batch.reports)
             except psycopg.Error:
-                consumer.put_back(entries)
+                supply.put_back(batch)
                 raise
             except EntryIdRecurred as recurred:
-                consumer.put_back(entries)
+                supply.put_back(batch)
                 enter_anew(consumer.client, database, consumer.stream, life.incarnation, recurred.entries)
                 raise
 
 
-def carry_batch(
-    workshop: Workshop, rules: Rules, consumer: Consumer, database: Database, entries: list[Entry], drained: Drained
-) -> None:
+def carry_batch(way: Way, reports: list[Report]) -> None:
     """Carry one batch all the way. One that Postgres refuses is halved until the culprit stands alone."""
-    began = time.perf_counter()
-    stopwatch.begin_batch()
-    reports = validate_entries(workshop, entries)
-    entries = [report.entry for report in reports]
     if not reports:
         return
-    stopwatch.pass_station("validate")
     try:
-        decisions = commit_batch(workshop, rules, consumer, database, reports)
+        decisions = commit_batch(way, reports)
     except REFUSALS as error:
-        if len(entries) > 1:
-            middle = len(entries) // 2
-            for half in (entries[:middle], entries[middle:]):
-                carry_batch(workshop, rules, consumer, database, half, drained)
+        if len(reports) > 1:
+            middle = len(reports) // 2
+            carry_batch(way, reports[:middle])
+            carry_batch(way, reports[middle:])
             return
-        decisions = commit_batch(workshop, rules, consumer, database, [reject_unstorable(reports[0], error)])
+        decisions = commit_batch(way, [reject_unstorable(reports[0], error)])
     stopwatch.pass_station("commit")
-    consumer.settle(entries)
+    entries = [report.entry for report in reports]
+    way.consumer.settle(entries)
     stopwatch.pass_station("settle")
-    stopwatch.count_batch(entries, decisions)
-    trace_batch(reports, began)
     endings: Counter[str] = Counter(ending.ending for ending in decisions.endings)
-    drained.entries += len(entries)
-    drained.endings.update(endings)
-    milliseconds = round((time.perf_counter() - began) * 1000, 1)
+    way.drained.entries += len(entries)
+    way.drained.endings.update(endings)
+    seconds = stopwatch.count_batch(entries, decisions)
+    trace_batch(reports, time.perf_counter() - seconds)
     log.info(
         "batch_stored",
         first=entries[0].entry_id.decode(),
         last=entries[-1].entry_id.decode(),
         entries=len(entries),
+        requests=name_requests(reports),
         events=len(decisions.events),
-        ms=milliseconds,
+        ms=round(seconds * 1000, 1),
         **endings,
     )
 
 
-@store.retried_on_conflict
-def commit_batch(
-    workshop: Workshop, rules: Rules, consumer: Consumer, database: Database, reports: list[Report]
-) -> Decisions:
+@retried_on_conflict
+def commit_batch(way: Way, reports: list[Report]) -> Decisions:
     """Decide and write one batch in one transaction. Only entries whose receipt it inserts have any other effect."""
+    consumer, database, keyring = way.consumer, way.database, way.workshop.keyring
     with database.transaction():
         admitted = claims.admit_entries(database, consumer.incarnation, reports)
-        identities = dedupe.identities_of(admitted)
-        claimed, known = claims.claim_identities(database, identities)
+        claimed, known = claims.claim_identities(database, dedupe.identities_of(admitted))
         stopwatch.pass_station("claim")
-        decisions = dedupe.decide_endings(admitted, known, claimed, workshop.keyring)
+        decisions = dedupe.decide_endings(admitted, known, claimed, keyring)
         stopwatch.pass_station("decide")
         for alert in decisions.every_alert():
-            enrich_alert(alert, rules)
+            enrich_alert(alert, way.rules)
         stopwatch.pass_station("enrich")
         link.link_alerts(database, decisions)
-        mark_pending(decisions, rules)
+        mark_pending(decisions, way.rules)
         stopwatch.pass_station("link")
-        store.save_batch(database, consumer.incarnation, consumer.name, admitted, decisions, workshop.keyring)
+        store.save_batch(database, consumer.incarnation, consumer.name, admitted, decisions, keyring)
         stopwatch.pass_station("store")
         announce.announce_events(database, decisions.events)
-        hold_events(database, decisions, rules)
+        hold_events(database, decisions, way.rules)
         stopwatch.pass_station("announce")
     return decisions
-
-
-def validate_entries(workshop: Workshop, entries: list[Entry]) -> list[Report]:
-    """Validate a batch. An entry sealed with a key that is not configured is left in the journal until it is."""
-    reports = []
-    for entry in entries:
-        try:
-            reports.append(validate_entry(entry, workshop.configuration, workshop.keyring))
-        except UnknownKey as error:
-            log.error("entry_left", entry_id=entry.entry_id.decode(), why=str(error))  # noqa: TRY400 - no surprise
-    return reports
-
-
-def reject_unstorable(report: Report, error: psycopg.Error) -> Report:
-    """Turn an entry that Postgres refuses, alone, into a rejection. Its body is kept; the row is not quoted."""
-    why = f"PostgreSQL refused it: {type(error).__name__} {error.sqlstate or ''}".strip()
-    body = report.envelope.body if report.envelope else None
-    return Report(report.entry, report.envelope, (Rejection("unstorable", why, body),))

@@ -1,11 +1,8 @@
 """Store: all rows of a batch, in the transaction that its receipts opened."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import wraps
-from typing import ParamSpec, TypeVar
 
-import psycopg
 from psycopg import sql
 
 from schemas.keyring import Keyring
@@ -17,26 +14,6 @@ from workers.intake.copying import COPIED_ALERT, alert_texts, copy_rows, entry_t
 from workers.intake.link import adopt_links
 from workers.intake.outcomes import Decisions, Entry, Report
 from workers.intake.rows import entry_row, hexed, insert_rows, origin_row, to_json
-
-CONFLICT_ATTEMPTS = 5
-
-Arguments = ParamSpec("Arguments")
-Result = TypeVar("Result")
-
-
-def retried_on_conflict(commit: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Repeat a transaction that PostgreSQL broke off in favour of another (deadlock, serialization failure)."""
-
-    @wraps(commit)
-    def repeat(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        for _attempt in range(CONFLICT_ATTEMPTS - 1):
-            try:
-                return commit(*args, **kwargs)
-            except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
-                continue
-        return commit(*args, **kwargs)
-
-    return repeat
 
 
 def save_batch(

@@ -1,7 +1,9 @@
 """Validate: entries become messages and rejections. Pure: nothing here can fail for a reason outside the entry."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+
+import structlog
 
 import schemas.ethoca
 import schemas.reseller
@@ -9,9 +11,11 @@ from schemas.alert import Message
 from schemas.configuration import Configuration
 from schemas.document import NotAnAlert, alert_id, read_document, split_alerts
 from schemas.envelope import Envelope, Unreadable, open_envelope
-from schemas.keyring import Keyring, Tampered
+from schemas.keyring import Keyring, Tampered, UnknownKey
 from schemas.sources import Format, Source
 from workers.intake.outcomes import Entry, Rejection, Report
+
+log = structlog.get_logger()
 
 POISONED_AT = 6
 
@@ -20,6 +24,17 @@ READERS: dict[Format, Reader] = {
     "ethoca": schemas.ethoca.read_message,
     "reseller": schemas.reseller.read_message,
 }
+
+
+def validate_entries(entries: Iterable[Entry], configuration: Configuration, keyring: Keyring) -> list[Report]:
+    """Validate a batch. An entry sealed with a key that is not configured is left in the journal until it is."""
+    reports = []
+    for entry in entries:
+        try:
+            reports.append(validate_entry(entry, configuration, keyring))
+        except UnknownKey as error:
+            log.error("entry_left", entry_id=entry.entry_id.decode(), why=str(error))  # noqa: TRY400 - no surprise
+    return reports
 
 
 def validate_entry(entry: Entry, configuration: Configuration, keyring: Keyring) -> Report:

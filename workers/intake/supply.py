@@ -1,0 +1,71 @@
+"""Supply: batches off the journal, validated, one after another; under a backlog the next is taken ahead.
+
+While PostgreSQL stores one batch a thread takes the next and validates it, so that neither waits for the other. Only
+new entries are taken ahead, and only behind a full batch: a leftover, which may be what killed its last process, is
+carried alone, and an alert that is pushed alone waits for nothing.
+"""
+
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from workers.intake.consume import Consumer
+from workers.intake.outcomes import Entry, Report
+from workers.intake.validate import validate_entries
+from workers.settings import Workshop
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Entries that were taken together. Those without a report stay in the journal. Moments of `perf_counter`."""
+
+    entries: list[Entry]
+    reports: list[Report]
+    taken: float
+    validated: float
+
+
+class Supply:
+    """The batches of one drain. Leave it only when what was taken ahead has been carried or put back."""
+
+    def __init__(self, workshop: Workshop, consumer: Consumer) -> None:
+        self._workshop = workshop
+        self._consumer = consumer
+        self._full = workshop.configuration.drain.batch
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="take-ahead")
+        self._ahead: Future[Batch] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._thread.shutdown()
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether something is being taken ahead: it has to be carried, however late it is."""
+        return self._ahead is not None
+
+    def next_batch(self, seconds: float) -> Batch:
+        """Return the next batch, waiting up to `seconds` for one. It may be empty. Raises as `Consumer.take`."""
+        ahead, self._ahead = self._ahead, None
+        return self._validate(self._consumer.take(seconds)) if ahead is None else ahead.result()
+
+    def take_ahead(self, batch: Batch) -> None:
+        """Begin to take what comes after `batch`, if that was full."""
+        if len(batch.entries) >= self._full:
+            self._ahead = self._thread.submit(lambda: self._validate(self._consumer.take_new(0)))
+
+    def put_back(self, batch: Batch) -> None:
+        """Put back a batch that a server has failed, and what was taken behind it. Neither is to blame."""
+        ahead, self._ahead = self._ahead, None
+        self._consumer.put_back(batch.entries)
+        if ahead is not None:
+            self._consumer.put_back(ahead.result().entries)
+
+    def _validate(self, entries: list[Entry]) -> Batch:
+        taken = time.perf_counter()
+        reports = validate_entries(entries, self._workshop.configuration, self._workshop.keyring)
+        return Batch(entries, reports, taken, time.perf_counter())
