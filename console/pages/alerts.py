@@ -11,6 +11,7 @@ from console.alerts.triples import UNANSWERED, Order, list_triples
 from console.pages.deadline import tell_deadline
 from console.pages.timeline import tell_story
 from console.pages.window import Window, link_list, present_moment, render_page
+from console.pages.words import read_moment, say_moment
 from console.paging import BadCursor
 from console.web.asked import read_query
 from console.web.problem import Problem
@@ -77,16 +78,29 @@ def read_search(asked: dict[str, str]) -> tuple[Search, Order]:
 
 def list_facts(alert: dict[str, Any]) -> list[tuple[str, list[tuple[str, Any]]]]:
     """Return what is known of an alert, in groups; what is not known is left out."""
-    card, transaction, merchant = alert["card"], alert["transaction"], alert["merchant"]
-    number = f"{card['bin'] or '······'} ···· {card['last4'] or '····'}" if card["bin"] or card["last4"] else None
-    groups: list[tuple[str, list[tuple[str, Any]]]] = [
-        ("Payment", [("Card", number), ("Card network", card["network"]), ("Issuer", alert["issuer"]),
-                     *((name.replace("_", " ").capitalize(), value) for name, value in transaction.items())]),
-        ("Merchant", [(name.replace("_", " ").capitalize(), value) for name, value in merchant.items()]),
-        ("Alert", [("Alerted at", alert["alerted_at"]), ("Received at", alert["received_at"]),
-                   ("Source", alert["source"]), ("Revision", alert["revision"]), ("Duplicates", alert["duplicates"]),
-                   ("Repaired", "yes" if alert["repaired"] else None)]),
-        ("Details", [(name.replace("_", " ").capitalize(), value) for name, value in alert["details"].items()]),
-    ]  # fmt: skip
-    known = [(title, [fact for fact in facts if fact[1] not in (None, "")]) for title, facts in groups]
+    card = alert["card"]
+    number = f"{card['bin'] or ''} ···· {card['last4'] or ''}".strip() if card["bin"] or card["last4"] else None
+    own = ("alerted_at", "received_at", "source", "revision", "duplicates")
+    groups: list[tuple[str, dict[str, Any]]] = [
+        (
+            "Payment",
+            {"card": number, "card_network": card["network"], "issuer": alert["issuer"], **alert["transaction"]},
+        ),
+        ("Merchant", alert["merchant"]),
+        ("Alert", {name: alert[name] for name in own} | {"repaired": "yes" if alert["repaired"] else None}),
+        ("Details", alert["details"]),
+    ]
+    known = [
+        (title, [name_fact(*fact) for fact in facts.items() if fact[1] not in (None, "")]) for title, facts in groups
+    ]
     return [(title, facts) for title, facts in known if facts]
+
+
+def name_fact(name: str, value: Any) -> tuple[str, Any]:  # noqa: ANN401 - any fact
+    """Return a fact with a name for people, and a time as they read it."""
+    words = NAMES.get(name) or name.replace("_", " ").capitalize()
+    return words, say_moment(read_moment(value)) if name in TIMES else value
+
+
+TIMES = ("at", "alerted_at", "received_at")
+NAMES = {"at": "Made", "arn": "ARN", "mcc": "MCC", "alerted_at": "Alerted", "received_at": "Received"}

@@ -13,7 +13,7 @@ UNKNOWN = "\N{EN DASH}"
 
 
 def say_span(seconds: float) -> str:
-    """Return a length of time in its two largest units: "2 d 4 h", "6 h 12 min", "48 s"; under a second "14 ms"."""
+    """Return a length of time: "2 d 4 h", "6 h 12 min", "23 h", "12 min", "48 s"; under a second "14 ms"."""
     seconds = abs(seconds)
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"

@@ -26,8 +26,8 @@ EVENTS = """
     SELECT gen_random_uuid(), 'alert.created', id, 1, '{}', received_at FROM alerts
 """
 SUBSCRIPTION = """
-    INSERT INTO subscriptions (id, name, url, sealed)
-    SELECT gen_random_uuid(), 'service-' || n, 'https://service-' || n || '.example/', '' FROM generate_series(1, 5) n
+    INSERT INTO subscriptions (id, name, url, state, sealed)
+    SELECT gen_random_uuid(), 'service-' || n, 'https://service-' || n || '.example/', 'paused', '' FROM generate_series(1, 5) n
 """
 OUTBOX = """
     INSERT INTO outbox (id, event_id, subscription_id, alert_id, state, attempts, due_at, created_at, ended_at)
@@ -52,7 +52,8 @@ ENDINGS = """
     SELECT received_at, position, %(incarnation)s, 0, 'stored', id FROM alerts
 """
 TOTALS = """
-    INSERT INTO totals (incarnation, consumer, entries, stored) VALUES (%(incarnation)s, 'bench', %(alerts)s, %(alerts)s)
+    INSERT INTO totals (incarnation, consumer, entries, stored)
+    VALUES (%(incarnation)s, 'bench', %(alerts)s, %(alerts)s)
 """
 REJECTIONS = """
     INSERT INTO rejections (id, entered_at, sequence, incarnation, item, source, request_id, received_at, reason, why,
