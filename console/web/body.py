@@ -22,10 +22,10 @@ def read_json_body(limit: int) -> bytes:
     return body
 
 
-def read_object(limit: int = MAX_BODY) -> dict[str, Any]:
-    """Return the body, a JSON object; an empty body is an empty one. Raises Problem."""
+def read_object(*, required: bool = True) -> dict[str, Any]:
+    """Return the body, a JSON object; unless it is required, no body is an empty one. Raises Problem."""
     try:
-        document = orjson.loads(read_json_body(limit) or b"{}")
+        document = orjson.loads(read_json_body(MAX_BODY) or (b"" if required else b"{}"))
     except orjson.JSONDecodeError:
         document = None
     if not isinstance(document, dict):

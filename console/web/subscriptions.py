@@ -84,7 +84,7 @@ def create_subscriptions_api(configuration: Configuration, keyring: Keyring, poo
 
     @api.post("/subscriptions/<name>/rotate-secret")
     def rotate(name: str) -> Response:
-        overlap = read_overlap(read_object())
+        overlap = read_overlap(read_object(required=False))
         with open_database(writable=True) as database:
             return answer(rotate_signing_secret(database, keyring, name, overlap, name_actor()))
 

@@ -11,8 +11,8 @@ ONE: dict[str, Any] = {"name": "id", "in": "path", "required": True, "schema": I
 
 
 def query(name: str, schema: Schema, description: str) -> dict[str, Any]:
-    """Describe a parameter of the query string."""
-    return {"name": name, "in": "query", "schema": schema, "description": description}
+    """Describe a parameter of the query string. One without a value is the same as none."""
+    return {"name": name, "in": "query", "allowEmptyValue": True, "schema": schema, "description": description}
 
 
 def state(states: tuple[str, ...]) -> dict[str, Any]:
