@@ -23,6 +23,8 @@ from schemas.document import (
 )
 from schemas.sources import Format, Source
 
+NUMBERS = {int, float}  # true and false are none, and no id either way
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -39,30 +41,27 @@ class Look:
 def look_at_ids(body: bytes, source: Source) -> Look:
     """Find the ids in a body. Never raises over a body, whatever it holds."""
     try:
-        document = read_quickly(body, source.format)
-        if document is None:
-            document, _ = read_document(body, source)
-        alerts, listed = split_alerts(document)
+        alerts, listed = find_quickly(body, source.format) or split_alerts(read_document(body, source)[0])
     except NotAnAlert as reason:
         return Look((), unreadable=str(reason))
-    return Look(tuple(alert_id(alert, source.format) for alert in alerts), listed)
+    return Look(tuple([alert_id(alert, source.format) for alert in alerts]), listed)
 
 
-def read_quickly(body: bytes, form: Format) -> Any:  # noqa: ANN401 - a JSON document is of any type
-    """Return the document, or None when it has to be read the workers' way."""
+def find_quickly(body: bytes, form: Format) -> tuple[list[Any], bool] | None:
+    """Return the alerts of a body and whether it lists them, or None when it has to be read the workers' way."""
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH and depth_of(body) > MAX_DEPTH:
         return None
     try:
-        document = orjson.loads(body)
-        alerts, _ = split_alerts(document)
+        alerts, listed = split_alerts(orjson.loads(body))
     except (orjson.JSONDecodeError, NotAnAlert):
         return None
-    return None if any(has_number_as_id(alert, form) for alert in alerts) else document
+    return None if any(has_number_as_id(alert, form) for alert in alerts) else (alerts, listed)
 
 
 def has_number_as_id(alert: object, form: Format) -> bool:
     """Say whether an id is a number: orjson loses digits of large ones, and the sign of -0."""
     fields = alert_fields(alert, form)
-    return fields is not None and any(
-        isinstance(value, int | float) and plain_name(name) in ID_FIELDS[form] for name, value in fields.items()
-    )
+    if fields is None:
+        return False
+    numbers = [name for name, value in fields.items() if type(value) in NUMBERS]
+    return any(plain_name(name) in ID_FIELDS[form] for name in numbers)

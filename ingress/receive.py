@@ -2,8 +2,8 @@
 
 import time
 from dataclasses import dataclass, field
+from secrets import token_hex
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from ingress import metrics
 from ingress.acknowledge import Answer, Fault, Refused, answer_push
@@ -31,7 +31,7 @@ class Visit:
     """One request, as the log will tell it. `entry_id` stands from the moment the push is durable."""
 
     address: str = ""
-    request_id: str = field(default_factory=lambda: uuid4().hex)
+    request_id: str = field(default_factory=lambda: token_hex(16))
     started: float = field(default_factory=time.perf_counter)
     source: str | None = None
     certificate: str | None = None

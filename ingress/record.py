@@ -4,7 +4,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ingress import metrics
-from ingress.log import open_log
+from ingress.log import open_request_log
 from ingress.receive import Visit
 from ingress.tracing import end_trace
 
@@ -16,7 +16,7 @@ class Record:
     """Tells of requests. The labelled counts are looked up once: most requests have the same labels."""
 
     def __init__(self) -> None:
-        self._log = open_log()
+        self._tell = open_request_log()
         self._requests: dict[tuple[str, str, int], Counter] = {}
         self._seconds: dict[str, Histogram] = {}
 
@@ -35,7 +35,7 @@ class Record:
             counter = metrics.REQUESTS.labels(source=source, outcome=outcome, status=str(status))
             self._requests[source, outcome, status] = counter
         counter.inc()
-        self._log.info(outcome, **describe(visit, status, seconds))
+        self._tell(outcome, describe(visit, status, seconds))
         end_trace(visit, status)
 
 

@@ -75,6 +75,8 @@ def discard_rest(request: Any) -> bool:  # noqa: ANN401 - gunicorn has no types
     """Read what is left of a body, so that its sender sees the answer. False: it is too much, end the connection."""
     if request.body.failed:
         return False  # where the next request would begin is unknown
+    if getattr(request.body.reader, "length", None) == 0:
+        return True
     left = DISCARD_BYTES
     try:
         with gevent.Timeout(DISCARD_SECONDS, TimeoutError):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ingress.ids import Look, look_at_ids, read_quickly
+from ingress.ids import Look, look_at_ids, find_quickly
 from schemas.document import NotAnAlert, alert_id, read_document, split_alerts
 from schemas.secret import Secret
 from schemas.sources import Acknowledgement, Format, Header, Source
@@ -92,6 +92,6 @@ def test_depth_is_bounded_alike(depth: int) -> None:
 
 def test_ordinary_bodies_are_read_quickly() -> None:
     """The slow reading is for the rare body only, also when a list holds many alerts."""
-    assert read_quickly(b'{"alertId": "x", "amount": 1.5, "memberId": 4567}', "ethoca") is not None
-    assert read_quickly(write([{"alertId": str(number)} for number in range(500)]), "ethoca") is not None
-    assert read_quickly(b'{"alertId": 7}', "ethoca") is None
+    assert find_quickly(b'{"alertId": "x", "amount": 1.5, "memberId": 4567}', "ethoca") is not None
+    assert find_quickly(write([{"alertId": str(number)} for number in range(500)]), "ethoca") is not None
+    assert find_quickly(b'{"alertId": 7}', "ethoca") is None
