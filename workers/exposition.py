@@ -1,42 +1,33 @@
-"""The worker's own listener, plain HTTP for Prometheus alone: what all processes of this worker counted.
+"""The worker's own listener, plain HTTP for the platform alone: `/metrics` of all its processes, and `/livez`.
 
-WORKER_METRICS_BIND   host:port, or :port; unset: no listener
-PROMETHEUS_MULTIPROC_DIR   a folder for this worker alone, in which its processes count; needed with the above
+WORKER_METRICS_BIND        host:port, or :port for every address; unset: no listener
+PROMETHEUS_MULTIPROC_DIR   the folder in which its processes count, of no other worker; by default one under /tmp
 """
 
 import os
+from collections.abc import Iterable
+from socketserver import ThreadingMixIn
 from threading import Event, Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import structlog
 from celery import bootsteps
-from prometheus_client import CollectorRegistry, start_http_server
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client import CONTENT_TYPE_LATEST
 
-from schemas.counting import FOLDER_VARIABLE, BuildInfo
+from schemas.counting import BuildInfo, show_counts
 from schemas.secret import ConfigurationError
 from schemas.tracing import is_wanted
 from workers import metrics
+from workers.liveness import Pulse
+from workers.metrics_folder import read_bind
 
-BIND_VARIABLE = "WORKER_METRICS_BIND"
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
 AGAIN_SECONDS = 1.0
 
 log = structlog.get_logger()
-
-
-def read_bind() -> tuple[str, int] | None:
-    """Return host and port of the listener, None when there is to be none. Raises ConfigurationError."""
-    text = os.environ.get(BIND_VARIABLE, "")
-    if not text:
-        return None
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise ConfigurationError(f"{BIND_VARIABLE} is {text!r}; it is host:port, or :port for every address")
-    if metrics.FOLDER is None:
-        raise ConfigurationError(
-            f"{BIND_VARIABLE} is set and {FOLDER_VARIABLE} is not: it names the folder of the counts"
-        )
-    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - ":port" says so
 
 
 class Exposition(bootsteps.StartStopStep):
@@ -45,14 +36,15 @@ class Exposition(bootsteps.StartStopStep):
     No alert waits for it: a port that is taken is tried again, and the worker works meanwhile.
     """
 
-    requires = ("celery.worker.components:Pool",)
+    requires = ("celery.worker.components:Pool", "celery.worker.components:Timer")
 
     def __init__(self, parent: Any, **options: Any) -> None:  # noqa: ANN401 - celery's own signature
         super().__init__(parent, **options)
+        self.pulse = Pulse()
         self.stopped = Event()
-        self.server: Any = None
+        self.server: WSGIServer | None = None
 
-    def start(self, parent: Any) -> None:  # noqa: ANN401, ARG002 - celery's worker controller
+    def start(self, parent: Any) -> None:  # noqa: ANN401 - celery's worker controller
         """Begin to listen. A setting that cannot be used ends the worker with one line."""
         try:
             bind = read_bind()
@@ -61,14 +53,15 @@ class Exposition(bootsteps.StartStopStep):
             os.write(2, f"alert-intake worker: {error}\n".encode())
             raise SystemExit(1) from error
         if bind is not None:
+            parent.timer.call_repeatedly(1.0, self.pulse.beat)
             Thread(target=self.listen, args=bind, name="exposition", daemon=True).start()
 
     def listen(self, host: str, port: int) -> None:
-        """Open the listener, and try again every second until that succeeds."""
+        """Serve until the worker stops, and try again every second while the port is taken."""
         told = False
         while not self.stopped.is_set():
             try:
-                self.server, _thread = start_http_server(port, host, make_registry())
+                self.server = make_server(host, port, self.answer, Server, Quiet)
             except OSError as error:
                 if not told:
                     log.warning("metrics_not_served", bind=f"{host}:{port}", why=error.strerror)
@@ -78,7 +71,21 @@ class Exposition(bootsteps.StartStopStep):
                 # A process of the pool that is forked later must not hold the port when the worker is gone.
                 os.register_at_fork(after_in_child=self.server.socket.close)
                 log.info("metrics_served", bind=f"{host}:{port}")
-                return
+                self.server.serve_forever()
+
+    def answer(self, environment: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer one request."""
+        match environment["PATH_INFO"]:
+            case "/metrics":
+                start_response("200 OK", [("Content-Type", CONTENT_TYPE_LATEST)])
+                return (show_counts(metrics.FOLDER, BuildInfo("worker")),)
+            case "/livez":
+                alive = self.pulse.is_alive()
+                start_response("200 OK" if alive else "503 Service Unavailable", [("Content-Type", "application/json")])
+                return (b'{"alive": true}' if alive else b'{"alive": false}',)
+            case _:
+                start_response("404 Not Found", [("Content-Type", "text/plain")])
+                return (b"/metrics, /livez\n",)
 
     def stop(self, parent: Any) -> None:  # noqa: ANN401, ARG002 - celery's own signature
         """Listen no more."""
@@ -88,12 +95,19 @@ class Exposition(bootsteps.StartStopStep):
             self.server.server_close()
 
 
-def make_registry() -> CollectorRegistry:
-    """Return what is shown: all that the processes of this worker counted, and what they are."""
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=str(metrics.FOLDER))  # type: ignore[no-untyped-call]  # has no types
-    registry.register(BuildInfo("worker"))
-    return registry
+class Server(ThreadingMixIn, WSGIServer):
+    """Answers each request in a thread of its own, so that one who asks slowly keeps nobody waiting."""
+
+    daemon_threads = True
+
+
+class Quiet(WSGIRequestHandler):
+    """Writes no line for a request."""
+
+    timeout = 10
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ANN401 - the signature of the library
+        """Say nothing."""
 
 
 def count_tick(task: Any, state: str, **_signal: object) -> None:  # noqa: ANN401 - celery's own signature

@@ -6,7 +6,9 @@ Counted per process, added up by the worker's listener (workers.exposition). doc
 from collections.abc import Iterable
 
 from schemas.counting import count_together
+from workers.metrics_folder import choose_folder
 
+choose_folder()
 FOLDER = count_together()  # before the first metric is made
 
 from prometheus_client import Counter, Histogram  # noqa: E402 - after the line above
