@@ -13,11 +13,10 @@ from schemas.door import Door
 from schemas.enrichers import Enrichment
 from schemas.forwarding import Forwarding
 from schemas.notices import Notices
+from schemas.retention import Retention
 from schemas.secret import ConfigurationError, Secret
 from schemas.section import Section
 from schemas.sources import Source
-
-Days = Annotated[int, Meta(ge=1)]
 
 
 class Tls(Section, frozen=True):
@@ -59,18 +58,6 @@ class Drain(Section, frozen=True):
     batch: int = 500
     seconds: float = 5.0
     stale_after: float = 15.0
-
-
-class Retention(Section, frozen=True):
-    """How many days partitions are kept, counted from the end of their month.
-
-    `raw_bodies` is also for closed rejections, `attempts` for delivered outbox items and for events.
-    """
-
-    raw_bodies: Days = 180
-    receipts: Days = 400
-    revisions: Days = 400
-    attempts: Days = 90
 
 
 class Console(Section, frozen=True):

@@ -11,7 +11,7 @@ import redis
 import structlog
 from psycopg import sql
 
-from schemas.configuration import Retention
+from schemas.retention import Retention
 from workers.connections import Database, connect_database, connect_stream
 from workers.deadline import Deadline
 from workers.partitions import make_partitions

@@ -14,10 +14,11 @@ import pytest
 
 from schemas.envelope import Envelope, seal_envelope
 from schemas.journal import append_entry, connect_journal
+from schemas.plugins import GROUP
 from tests.integration.conftest import Query
 from tests.integration.door import ROOT, wait_for
 from tests.tether import tether
-from workers.enrich.plugins import GROUP, load_plugin
+from workers.enrich.plugins import load_plugin
 from workers.intake.pipeline import drain
 from workers.settings import Workshop, load_workshop
 

@@ -16,9 +16,9 @@ import redis
 
 from console.books.audit import audit_books
 from console.connections import open_database
-from schemas.configuration import Retention
 from schemas.envelope import Envelope, seal_envelope
 from schemas.journal import append_entry, connect_journal
+from schemas.retention import Retention
 from tests.integration.conftest import Query
 from workers import partitions
 from workers.connections import connect_database
