@@ -5,6 +5,7 @@ Everything else in the configuration takes a restart, and the log says so.
 
 import os
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 
@@ -16,7 +17,7 @@ from schemas.secret import ConfigurationError
 from schemas.sources import Basic
 
 # What may change of a source while the door runs.
-ROTATING = {"subjects": (), "fingerprints": (), "credentials": ()}
+ROTATING = {"subjects", "fingerprints", "credentials"}
 
 
 class Admissions:
@@ -63,7 +64,8 @@ class Admissions:
         }
 
 
-def without_rotating(configuration: Configuration) -> Configuration:
-    """Return the configuration without what rotates."""
-    sources = tuple(msgspec.structs.replace(source, **ROTATING) for source in configuration.sources)
-    return msgspec.structs.replace(configuration, sources=sources)
+def without_rotating(configuration: Configuration) -> tuple[Any, ...]:
+    """Return what of the configuration does not rotate, to be compared."""
+    others = msgspec.structs.asdict(configuration)
+    sources = [msgspec.structs.asdict(source) for source in others.pop("sources")]
+    return others, [{name: value for name, value in source.items() if name not in ROTATING} for source in sources]
