@@ -27,7 +27,7 @@ def spell_out(description: dict[str, Any]) -> dict[str, Any]:
     """Return the description with what schemathesis does not know spelt out: parameters that may be empty."""
     for operations in description["paths"].values():
         for operation in operations.values():
-            for parameter in operation["parameters"]:
+            for parameter in operation.get("parameters", ()):
                 if parameter.get("allowEmptyValue"):
                     parameter["schema"] = {"anyOf": [parameter["schema"], {"const": ""}]}
     return description
@@ -38,7 +38,7 @@ def name_ids(description: dict[str, Any], ids: dict[str, list[str]]) -> dict[str
     for path, operations in description["paths"].items():
         known = next((known for start, known in ids.items() if path.startswith(start)), [])
         for operation in operations.values():
-            for parameter in operation["parameters"]:
+            for parameter in operation.get("parameters", ()):
                 if parameter["in"] == "path" and known:
                     parameter["schema"] = {"type": "string", "enum": known}
     return description

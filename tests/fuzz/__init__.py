@@ -1,0 +1,1 @@
+"""Fuzzing, by `make fuzz`: FUZZ_SECONDS each."""
