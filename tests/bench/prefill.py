@@ -27,7 +27,8 @@ EVENTS = """
 """
 SUBSCRIPTION = """
     INSERT INTO subscriptions (id, name, url, state, sealed)
-    SELECT gen_random_uuid(), 'service-' || n, 'https://service-' || n || '.example/', 'paused', '' FROM generate_series(1, 5) n
+    SELECT gen_random_uuid(), 'service-' || n, 'https://service-' || n || '.example/', 'paused', ''
+    FROM generate_series(1, 5) n
 """
 OUTBOX = """
     INSERT INTO outbox (id, event_id, subscription_id, alert_id, state, attempts, due_at, created_at, ended_at)
