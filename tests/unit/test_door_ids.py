@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ingress.ids import Look, look_at_ids, find_quickly
+from ingress.ids import Look, find_quickly, look_at_ids
 from schemas.document import NotAnAlert, alert_id, read_document, split_alerts
 from schemas.secret import Secret
 from schemas.sources import Acknowledgement, Format, Header, Source
