@@ -1,6 +1,7 @@
 """Check the deploy files without an engine: compose file, Dockerfiles, Kubernetes, scripts, YAML. By ``make check``.
 
-One line for each file and checker; exit status 1 when any of them found something.
+One line for each file and checker; exit status 1 when any of them found something. The locked packages are held against
+the known vulnerabilities as well (deploy.advisories).
 """
 
 import json
@@ -8,6 +9,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+from deploy.advisories import audit_lock
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -70,7 +73,11 @@ def main() -> int:
         failed = failed or bool(found)
         verdict = "FAILED" if found else "ok"
         sys.stdout.write(f"{verdict:<6} {Path(command[0]).name:<14} {file}\n" + (f"{found}\n" if found else ""))
-    return int(failed)
+    audit = audit_lock(ROOT / "requirements.lock")
+    verdict = "FAILED" if audit.found else "ok" if audit.asked else "-"
+    told = "requirements.lock" if audit.asked else "not asked: the advisory service cannot be reached from here"
+    sys.stdout.write(f"{verdict:<6} {'pip-audit':<14} {told}\n" + "".join(f"{line}\n" for line in audit.found))
+    return int(failed or bool(audit.found))
 
 
 if __name__ == "__main__":
