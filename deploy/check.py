@@ -30,7 +30,7 @@ CHECKS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     ),
     (
         ("yamllint", "--strict", "--config-data", json.dumps(YAML_RULES), "{file}"),
-        ("docker-compose.yml", ".pre-commit-config.yaml", ".github/**/*.yml", "deploy/kubernetes/**/*.yaml"),
+        ("docker-compose.yml", ".pre-commit-config.yaml", ".github/**/*.yml", "deploy/*/**/*.y*ml"),
     ),
     # Not scaling.yaml: the kinds of KEDA are not among those of Kubernetes.
     (

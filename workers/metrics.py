@@ -4,6 +4,7 @@ Counted per process, added up by the worker's listener (workers.exposition). doc
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from schemas.counting import count_together
 from workers.metrics_folder import choose_folder
@@ -53,6 +54,9 @@ TASKS = ("drain", "forward", "enrich", "maintain")
 STATIONS = ("validate", "claim", "decide", "enrich", "link", "store", "announce", "commit", "settle")
 ENDING_NAMES = ("stored", "updated", "duplicate", "superseded", "rejected")
 REASONS = ("unreadable", "no_alert_id", "unknown_source", "unsealable", "poisoned", "unstorable")
+LOCAL_ENRICHERS = ("card_network", "minor_units", "respond_by", "merchant")
+DELIVERY_OUTCOMES = ("delivered", "postponed", "given_up", "paused")
+TURNS = ("tripped", "resumed", "paused")
 ENRICHMENT_OUTCOMES = ("enriched", "again", "given_up", "changed")
 
 
@@ -89,6 +93,19 @@ def begin_at_zero() -> None:
         REJECTIONS.labels(reason)
     for outcome in ENRICHMENT_OUTCOMES:
         ENRICHED.labels(outcome)
+    for enricher in LOCAL_ENRICHERS:
+        ENRICHER_FAILURES.labels(enricher)
+
+
+@lru_cache(maxsize=1000)
+def name_subscription(name: str) -> str:
+    """Return the label of a subscription, its counters begun at zero, too."""
+    label = SUBSCRIPTIONS.name(name)
+    for outcome in DELIVERY_OUTCOMES:
+        DELIVERIES.labels(label, outcome)
+    for turn in TURNS:
+        CIRCUIT.labels(label, turn)
+    return label
 
 
 def count_enrichment(outcome: str, failed: Iterable[str], seconds: float) -> None:

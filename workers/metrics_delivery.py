@@ -11,7 +11,7 @@ from workers.delivery.record import Attempt
 def count_attempts(attempts: Iterable[Attempt], turns: Iterable[Turn]) -> None:
     """Count attempts that are recorded, and the subscriptions that turned by them."""
     for attempt in attempts:
-        subscription = metrics.SUBSCRIPTIONS.name(attempt.item.subscription)
+        subscription = metrics.name_subscription(attempt.item.subscription)
         outcome = name_outcome(attempt.outcome)
         metrics.DELIVERIES.labels(subscription, outcome).inc()
         metrics.DELIVERY_SECONDS.labels(subscription).observe(attempt.answer.milliseconds / 1000)
@@ -19,7 +19,7 @@ def count_attempts(attempts: Iterable[Attempt], turns: Iterable[Turn]) -> None:
             waited = (attempt.attempted_at - attempt.item.occurred_at).total_seconds()
             metrics.DELIVERY_LAG.labels(subscription).observe(max(waited, 0.0))  # two clocks: it may seem negative
     for turn in turns:
-        metrics.CIRCUIT.labels(metrics.SUBSCRIPTIONS.name(turn.subscription), turn.what).inc()
+        metrics.CIRCUIT.labels(metrics.name_subscription(turn.subscription), turn.what).inc()
 
 
 def name_outcome(outcome: Outcome) -> str:
