@@ -42,7 +42,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def read_patterns(root: Path) -> list[tuple[re.Pattern[str], bool]]:
-    """Return the patterns of .dockerignore, and whether each lets in. As the builder reads them the last match counts."""
+    """Return the patterns of .dockerignore, and whether each lets in. The last that matches counts, as for builders."""
     lines = [line.strip() for line in (root / ".dockerignore").read_text(encoding="utf-8").splitlines()]
     patterns = [line for line in lines if line and not line.startswith("#")]
     return [(compile_pattern(pattern.removeprefix("!").strip("/")), pattern.startswith("!")) for pattern in patterns]
