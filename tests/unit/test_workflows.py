@@ -10,7 +10,7 @@ def test_actions_are_pinned_by_digest() -> None:
     """A tag can be moved to other code; a commit cannot. The version stands beside it, for people."""
     used = [line for file in WORKFLOWS for line in re.findall(r"uses: (.*)", file.read_text(encoding="utf-8"))]
     assert len(used) >= 2
-    assert [line for line in used if not re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v[0-9.]+", line)] == []
+    assert [line for line in used if not re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}  # v[0-9.]+", line)] == []
 
 
 def test_workflows_may_read_and_nothing_else() -> None:
