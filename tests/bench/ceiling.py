@@ -1,7 +1,8 @@
 """The ceiling of the door: durable acknowledgements a second, to the answers of a bare Flask route that keeps nothing.
 
-Both are served by the same gunicorn, with the door's settings, TLS and number of processes, and asked by the same
-senders, in rounds that alternate: over connections that stay, and with a new TLS connection for each push.
+Both are served by the same gunicorn, with the settings, TLS and number of processes of the door, the bare route by the
+gevent worker that gunicorn brings, and asked by the same senders, in rounds that alternate: over connections that stay,
+and with a new TLS connection for each push.
 """
 
 from collections import defaultdict
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 
 from tests.bench.load import push_together
 from tests.bench.report import Report, ratios, spread
-from tests.bench.servers import Bench, cpu_seconds, open_bench
+from tests.bench.servers import PLAIN_WORKER, Bench, cpu_seconds, open_bench
 from tests.integration.door import Process
 
 ROUNDS = 5
@@ -35,7 +36,7 @@ def measure_ceiling(tell: Callable[[str], object], rounds: int = ROUNDS, seconds
     with (
         open_bench() as bench,
         bench.serve("door", "ingress.app:create_app()") as door,
-        bench.serve("bare", "tests.bench.bare:create_app()") as bare,
+        bench.serve("bare", "tests.bench.bare:create_app()", **PLAIN_WORKER) as bare,
     ):
         servers = {"door": door, "bare": bare}
         for keep_alive in WAYS:
@@ -55,16 +56,16 @@ def measure(bench: Bench, server: Process, rates: Rates, seconds: float, *, keep
     """Measure one server for some seconds. The journal's work is part of what the door's pushes cost."""
     bench.empty_journal()
     before = cpu_seconds(server.popen.pid) + cpu_seconds(bench.journal.process.pid)
-    rate = push_together(bench.plan(server, CONNECTIONS, seconds, keep_alive=keep_alive), SENDERS)
+    pushed = push_together(bench.plan(server, CONNECTIONS, seconds, keep_alive=keep_alive), SENDERS)
     after = cpu_seconds(server.popen.pid) + cpu_seconds(bench.journal.process.pid)
-    rates.rates.append(rate)
-    rates.costs.append((after - before) / (rate * seconds) * 1e6)
+    rates.rates.append(pushed.rate)
+    rates.costs.append((after - before) / pushed.acknowledged * 1e6)
 
 
 def describe(measured: dict[tuple[str, bool], Rates]) -> Report:
     """Return the table."""
     report = Report(
-        f"the door against a bare route, {SENDERS} × {CONNECTIONS} connections",
+        f"the door against a bare route, {SENDERS * CONNECTIONS} connections",
         ("way", "door, durable acks/s", "bare, answers/s", "door to bare", "goal", "CPU µs of door", "of bare"),
     )
     for keep_alive, way in WAYS.items():

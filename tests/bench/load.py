@@ -1,8 +1,8 @@
 """A sender that costs little: raw TLS sockets, requests written in advance, many in flight. A process of its own.
 
 `python -m tests.bench.load` reads a Plan as JSON from standard input, connects, says "ready", waits for one more line,
-and pushes for `seconds`. It prints how many pushes were acknowledged within that time. Anything but an acknowledgement
-ends it: a benchmark that counts refusals measures nothing.
+and pushes. It prints how many pushes were acknowledged within the time. Anything but an acknowledgement ends it: a
+benchmark that counts refusals measures nothing.
 """
 
 import json
@@ -23,7 +23,10 @@ WARMED_BY = 3  # requests on each connection before the time runs
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Where to push and how. `connections` at once; `keep_alive` False: a new TLS connection for each push."""
+    """Where to push and how. `connections` at once; `keep_alive` False: a new TLS connection for each push.
+
+    `pushes`: end after so many, of each process; without it, after so many `seconds`.
+    """
 
     port: int
     ca: str
@@ -33,7 +36,22 @@ class Plan:
     connections: int
     seconds: float
     keep_alive: bool = True
+    pushes: int = 0
     path: str = "/push/ethoca"
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What became of it: acknowledgements, and when it began (`time.perf_counter`) and how long it took, in seconds."""
+
+    acknowledged: int
+    began: float
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Acknowledgements a second."""
+        return self.acknowledged / self.seconds
 
 
 class NotAcknowledged(Exception):
@@ -95,12 +113,12 @@ def push_on(plan: Plan, context: ssl.SSLContext) -> int:
     """Push over connections that stay, each with one push in flight, and return how many were acknowledged in time."""
     requests = iter(Writer(plan))
     connections = [Connection(context, plan.port) for _ in range(plan.connections)]
-    for _ in range(WARMED_BY):
-        for connection in connections:
-            connection.send(next(requests))
-        for connection in connections:
-            connection.receive()
+    for connection in [] if plan.pushes else connections * WARMED_BY:
+        connection.send(next(requests))
+        connection.receive()
     wait_for_start()
+    if plan.pushes:
+        return push_so_many(plan.pushes, requests, connections)
     end = time.perf_counter() + plan.seconds
     for connection in connections:
         connection.send(next(requests))
@@ -112,6 +130,18 @@ def push_on(plan: Plan, context: ssl.SSLContext) -> int:
                 return acknowledged
             acknowledged += 1
             connection.send(next(requests))
+
+
+def push_so_many(pushes: int, requests: Iterator[bytes], connections: list[Connection]) -> int:
+    """Push so many and wait for every answer."""
+    for sent in range(pushes):
+        connection = connections[sent % len(connections)]
+        if sent >= len(connections):
+            connection.receive()
+        connection.send(next(requests))
+    for number in range(max(0, pushes - len(connections)), pushes):
+        connections[number % len(connections)].receive()
+    return pushes
 
 
 def push_anew(plan: Plan, context: ssl.SSLContext) -> int:
@@ -145,30 +175,35 @@ def wait_for_start() -> None:
     sys.stdin.readline()
 
 
-def push_together(plan: Plan, processes: int) -> float:
-    """Push from several processes at once and return the acknowledgements a second of all of them."""
+def push_together(plan: Plan, processes: int) -> Pushed:
+    """Push from several processes at once."""
     command = [sys.executable, "-m", "tests.bench.load"]
     running = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(processes)
     ]
     try:
         for process in running:
-            assert process.stdin is not None
-            process.stdin.write(json.dumps(asdict(plan)) + "\n")
-            process.stdin.flush()
+            tell(process, json.dumps(asdict(plan)))
         for process in running:
             assert process.stdout is not None
             if process.stdout.readline() != "ready\n":
                 raise RuntimeError("a sender did not get ready")
+        began = time.perf_counter()
         for process in running:
-            assert process.stdin is not None
-            process.stdin.write("start\n")
-            process.stdin.flush()
-        acknowledged = [int(process.communicate(timeout=plan.seconds + 60)[0]) for process in running]
+            tell(process, "start")
+        acknowledged = sum(int(process.communicate(timeout=plan.seconds + 300)[0]) for process in running)
+        seconds = time.perf_counter() - began
     finally:
         for process in running:
             process.kill()
-    return sum(acknowledged) / plan.seconds
+    return Pushed(acknowledged, began, seconds if plan.pushes else plan.seconds)
+
+
+def tell(process: subprocess.Popen[str], line: str) -> None:
+    """Write a line to a process."""
+    assert process.stdin is not None
+    process.stdin.write(line + "\n")
+    process.stdin.flush()
 
 
 def main() -> None:

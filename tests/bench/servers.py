@@ -15,10 +15,11 @@ from deploy.embedded.settings import Secrets, ensure_secrets, write_configuratio
 from deploy.embedded.valkey import JOURNAL, start_valkey
 from tests.bench.load import Plan
 from tests.e2e.processes import descendants
-from tests.integration.door import Process, basic, free_port, run_gunicorn, wait_for
+from tests.integration.door import Process, basic, run_gunicorn, wait_for
+from tests.ports import free_port
 
 WORKERS = 2
-TICKS = os.sysconf("SC_CLK_TCK")
+PLAIN_WORKER = {"GUNICORN_CMD_ARGS": "--worker-class gevent"}  # instead of the door's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,9 @@ class Bench:
             wait_for(lambda: process.ready() >= WORKERS)
             yield process
 
-    def plan(self, server: Process, connections: int, seconds: float, *, keep_alive: bool = True) -> Plan:
+    def plan(
+        self, server: Process, connections: int, seconds: float, *, keep_alive: bool = True, pushes: int = 0
+    ) -> Plan:
         """Return how to push to a server as Ethoca would."""
         return Plan(
             server.port,
@@ -61,6 +64,7 @@ class Bench:
             connections,
             seconds,
             keep_alive,
+            pushes,
         )
 
     def empty_journal(self) -> None:
@@ -82,9 +86,9 @@ def open_bench() -> Iterator[Bench]:
 
 
 def cpu_seconds(process: int) -> float:
-    """Return the processor time, user and system, that a process and its children that live have used so far."""
-    total = 0
+    """Return the processor time, user and system, that a process and its children have used so far."""
+    nanoseconds = 0
     for one in [process, *descendants(process)]:
-        fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICKS
+        for thread in Path(f"/proc/{one}/task").iterdir():
+            nanoseconds += int((thread / "schedstat").read_text().split()[0])
+    return nanoseconds / 1e9

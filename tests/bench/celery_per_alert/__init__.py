@@ -1,0 +1,1 @@
+"""What people would write first: plain Flask, `task.delay` for each alert, one insert for each task."""
