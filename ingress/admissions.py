@@ -42,7 +42,7 @@ class Admissions:
             return
         self._follow(settings)
         restart = without_rotating(settings.configuration) != without_rotating(self._began)
-        self._log.info("pins and credentials renewed", restart_needed=restart)
+        self._log.info("pins and credentials renewed", process=os.getpid(), restart_needed=restart)
 
     def _follow(self, settings: Settings) -> None:
         """Take over the pins and credentials of the sources there were at the start, and watch their files."""

@@ -5,6 +5,7 @@ So its `ssl_context` hook is given the object below instead, whose `wrap_socket`
 cannot be served here is closed and ends its greenlet quietly: strangers at the door are no errors.
 """
 
+import os
 import time
 from contextlib import suppress
 from ssl import SSLEOFError, SSLError, SSLZeroReturnError
@@ -55,7 +56,7 @@ class RotatingContext:
             self._log.error("certificates not renewed", why=str(error))
             return
         if changed:
-            self._log.info("certificates renewed")
+            self._log.info("certificates renewed", process=os.getpid())
             self._judge_connections()
 
     def end_connections(self) -> None:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ class Traffic:
 
     sender: Sender
     answers: Counter[str] = field(default_factory=Counter)
+    following: dict[int, Sender] = field(default_factory=dict)
     ending: threading.Event = field(default_factory=threading.Event)
 
     def push_on(self, *, keep: bool) -> None:
@@ -49,6 +51,7 @@ class Traffic:
                 connection.close()
                 connection = None
             self.answers[told] += 1
+            self.following[threading.get_ident()] = used
         if connection is not None:
             connection.close()
 
@@ -56,6 +59,10 @@ class Traffic:
         """Wait until so many more pushes were answered."""
         wanted = self.answers["200"] + pushes
         wait_for(lambda: self.answers["200"] >= wanted or len(self.answers) > 1, 30)
+
+    def wait_for_followers(self) -> None:
+        """Wait until every thread pushes as the present sender."""
+        wait_for(lambda: all(used is self.sender for used in self.following.values()), 30)
 
 
 @contextmanager
@@ -104,15 +111,16 @@ def write_slowly(file: Path, content: bytes) -> None:
         opened.write(content[len(content) // 2 :])
 
 
-def let_in(sender: Sender) -> set[bool]:
-    """Push on many new connections, so that each worker process is met; return whether they were let in."""
-    found = set()
-    for _ in range(24):
-        try:
-            found.add(sender.push().status == 200)
-        except (OSError, http.client.HTTPException):
-            found.add(False)
-    return found
+def wait_for_all(door: Process, event: str = "certificates renewed") -> None:
+    """Wait until each worker process has said it since now, which is when the files have come to rest."""
+    since = datetime.now(UTC) + timedelta(seconds=0.2)  # what is said before may be about half a file
+    workers = {line["process"] for line in door.written() if line["event"] == "worker ready"}
+
+    def said() -> bool:
+        lines = [line for line in door.lines() if line["event"] == event]
+        return {line["process"] for line in lines if datetime.fromisoformat(line["at"]) > since} == workers
+
+    wait_for(said, 30)
 
 
 def wait_for_events(door: Process, event: str, count: int) -> None:
@@ -132,19 +140,21 @@ def test_files_rotate_under_load(
         write_slowly(tmp_path / "server.key", renewed.key_pem())
         time.sleep(0.8)  # a key without its certificate: the old pair stays in use
         write_slowly(tmp_path / "server.pem", renewed.certificate_pem())
-        wait_for_events(door, "certificates renewed", 2)
+        wait_for_all(door)
         load.wait_for_more(50)
 
         write_slowly(tmp_path / "crl.pem", make_crl(authority) + make_crl(successor))
+        wait_for_all(door)
         write_slowly(tmp_path / "ca.pem", old_ca + successor.certificate_pem())
-        following = replace(load.sender, pair=next_client)
-        wait_for(lambda: let_in(following) == {True})
+        wait_for_all(door)
         load.wait_for_more(50)
-        load.sender = following  # the sender follows in its own time
-        load.wait_for_more(50)
+        load.sender = replace(load.sender, pair=next_client)  # the sender follows in its own time
+        load.wait_for_followers()
         write_slowly(tmp_path / "ca.pem", successor.certificate_pem())
-        wait_for(lambda: let_in(equipment.ethoca(door)) == {False})
+        wait_for_all(door)
         load.wait_for_more(50)
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            equipment.ethoca(door).push()
 
 
 def test_pins_and_passwords_rotate_under_load(equipment: Equipment, authority: Issued, tmp_path: Path) -> None:
@@ -163,14 +173,16 @@ def test_pins_and_passwords_rotate_under_load(equipment: Equipment, authority: I
         content = file.read_text().replace('subjects = ["', 'subjects = ["CN=moved.example", "')
         content = content.replace('[[sources]]\nname = "reseller"', second + '[[sources]]\nname = "reseller"')
         write_slowly(file, content.encode())
-        wait_for(lambda: {new.push().status for _ in range(10)} == {200})
+        wait_for_all(door, "pins and credentials renewed")
+        assert new.push().status == 200
         load.sender = new
-        load.wait_for_more(50)
+        load.wait_for_followers()
 
         write_slowly(password, b"nobody knows this one\n")
         write_slowly(file, content.replace(f'"{CLIENT_SUBJECT}"', '"CN=nobody"').encode())
-        wait_for(lambda: {old.push().status for _ in range(10)} == {403})
-        wait_for(lambda: {replace(new, headers=old.headers).push().status for _ in range(10)} == {401})
+        wait_for_all(door, "pins and credentials renewed")
+        assert old.push().status == 403
+        assert replace(new, headers=old.headers).push().status == 401
         load.wait_for_more(50)
         write_slowly(file, b"= broken")
         wait_for_events(door, "configuration not renewed", 2)
@@ -215,7 +227,7 @@ def test_revoked_session_is_not_resumed(
         assert answer.startswith(b"HTTP/1.1 200")
         assert push(session)[2]
         (tmp_path / "crl.pem").write_bytes(make_crl(authority, [client.certificate]))
-        wait_for_events(door, "certificates renewed", 1)
+        wait_for_all(door)
         answer, _, reused = push(session)
         assert (answer, reused) == (b"", False)
 
