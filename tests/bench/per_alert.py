@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psycopg
 import redis
@@ -30,6 +31,7 @@ CONNECTIONS = 16
 PUSHES = 5000  # of a whole way
 WORKERS = 2
 PATIENCE = 300.0
+THEIR_APP = "tests.bench.celery_per_alert.tasks:app"
 WORKER = ("-P", "prefork", "-c", str(WORKERS), "--without-gossip", "--without-mingle", "--loglevel", "WARNING")
 
 
@@ -52,11 +54,8 @@ class Measured:
 def measure_per_alert(tell: Callable[[str], object]) -> list[Report]:
     """Measure, and return the table."""
     with open_bench() as bench, open_servers(bench) as (broker, their_broker, ours, theirs):
-        environment = bench.environment | {
-            "BROKER_URL": broker.url,
-            "DATABASE_URL": ours,
-            "PER_ALERT_BROKER": their_broker.url,
-        }
+        environment = bench.environment | {"BROKER_URL": broker.url, "DATABASE_URL": ours}
+        their_environment = bench.environment | {"PER_ALERT_BROKER": their_broker.url, "DATABASE_URL": theirs}
         with (
             bench.serve("door", "ingress.app:create_app()") as door,
             bench.serve(
@@ -77,8 +76,8 @@ def measure_per_alert(tell: Callable[[str], object]) -> list[Report]:
                     pipeline.door.append(pushed.rate)
                     empty(bench.journal, their_broker)
             with (
-                run_worker(environment, "workers.app", "drain"),
-                run_worker(environment | {"DATABASE_URL": theirs}, "tests.bench.celery_per_alert.tasks:app", "celery"),
+                run_worker(environment, "workers.app", "drain", bench.folder),
+                run_worker(their_environment, THEIR_APP, "celery", bench.folder),
             ):
                 for number in range(ROUNDS):
                     for name, pipeline in pipelines.items():
@@ -119,12 +118,17 @@ def open_servers(bench: Bench) -> Iterator[tuple[Server, Server, str, str]]:
 
 
 @contextmanager
-def run_worker(environment: dict[str, str], app: str, queue: str) -> Iterator[None]:
-    """Run a Celery worker."""
+def run_worker(environment: dict[str, str], app: str, queue: str, folder: Path) -> Iterator[None]:
+    """Run a Celery worker, with a log in the folder."""
     command = [sys.executable, "-m", "celery", "-A", app, "worker", "-Q", queue, "-n", f"{queue}@bench", *WORKER]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    log = folder / f"{queue}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
     try:
         yield
+    except RuntimeError as error:
+        error.add_note(log.read_text(errors="replace")[-2000:])
+        raise
     finally:
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
