@@ -10,13 +10,15 @@ PYTHON ?= $(firstword $(foreach candidate,python3 python3.14 python3.13 python3.
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help run test check bench faults sentinel lock format clean
+.PHONY: help run test check bench faults abuse fuzz sentinel lock format clean
 help:
 	@echo "make run     the whole pipeline on this machine, until Ctrl-C"
 	@echo "make test    the tests, on real servers that they start themselves"
 	@echo "make check   formatting, lint, types, import rules, deploy files"
 	@echo "make bench   the benchmarks, as ratios measured in one run"
 	@echo "make faults  every fault under load, TIMES=3 each, and what was lost"
+	@echo "make abuse   every attack on the door, ABUSE_SECONDS=20 each, and who got in or was kept out"
+	@echo "make fuzz    random bytes for the door and its parsers, FUZZ_SECONDS=600 in all"
 	@echo "make sentinel  failovers by Sentinel under load, TIMES=3 each, and what was lost"
 	@echo "make lock    resolve the newest versions and lock them with hashes"
 	@echo "make format  rewrite the sources in the one format"
@@ -61,6 +63,17 @@ faults: $(READY)
 
 sentinel: $(READY)
 	@exec env TIMES=$(TIMES) RESUME=$(RESUME) SENTINEL_TABLE=var/sentinel.md $(BIN)/python -m pytest $(PATIENTLY) tests/sentinel
+
+# How long each attack goes on.
+ABUSE_SECONDS ?= 20
+abuse: $(READY)
+	@exec env ABUSE_SECONDS=$(ABUSE_SECONDS) ABUSE_TABLE=var/abuse.md $(BIN)/python -m pytest $(PATIENTLY) -m long \
+		tests/e2e/test_abuse.py
+
+# How long all of it goes on.
+FUZZ_SECONDS ?= 600
+fuzz: $(READY)
+	@exec env FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest $(PATIENTLY) tests/fuzz
 
 format: $(READY)
 	$(BIN)/ruff format .

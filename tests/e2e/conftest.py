@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,22 @@ import pytest
 from tests.e2e import running
 from tests.e2e.running import Stack
 from tests.e2e.sender import Sender
+from tests.e2e.victim import HEADINGS
+from tests.faults.table import Row, Table
+
+ABUSE = pytest.StashKey[Table]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin the table of attacks."""
+    config.stash[ABUSE] = Table("abuse", HEADINGS, "ABUSE_TABLE")
+    config.pluginmanager.register(config.stash[ABUSE])
+
+
+@pytest.fixture
+def note_abuse(request: pytest.FixtureRequest) -> Callable[[Row], None]:
+    """Return what puts a row into the table of attacks."""
+    return request.config.stash[ABUSE].note(request.node)
 
 
 @pytest.fixture(scope="package")
