@@ -14,6 +14,8 @@ def iso_time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")[: -len("+00:00")] + "Z"
 
 
+# A batch tells several times of each of its moments, and its pushes came many a second.
+@lru_cache(maxsize=4096)
 def iso_milliseconds(milliseconds: int) -> str:
     """Return milliseconds since the epoch in the same form. What no datetime can hold becomes the nearest it can."""
     seconds, rest = divmod(min(max(milliseconds, 0), LATEST), 1000)
@@ -22,7 +24,6 @@ def iso_milliseconds(milliseconds: int) -> str:
 
 @lru_cache(maxsize=1024)
 def _iso_second(seconds: int) -> str:
-    """Pushes come many a second, and formatting a time costs as much as parsing a small body."""
     return datetime.fromtimestamp(seconds, UTC).isoformat()[: -len("+00:00")]
 
 

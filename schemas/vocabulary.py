@@ -109,6 +109,14 @@ THREE_D_SECURE = {
 _FACT_OF = {plain_name(spelling): fact for fact, spellings in ALIASES.items() for spelling in spellings}
 _RANK = {plain_name(spelling): rank for spellings in ALIASES.values() for rank, spelling in enumerate(spellings)}
 _LONGEST_NAME = 64
+# The same for names as they are mostly written, so that these need not be folded.
+_FACT_SPELT = {
+    written: fact
+    for fact, spellings in ALIASES.items()
+    for spelling in spellings
+    for pascal in ["".join(word.capitalize() for word in spelling.split("_"))]
+    for written in (spelling, pascal, pascal[0].lower() + pascal[1:])
+}
 _SHOWN = 100
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
@@ -136,7 +144,7 @@ def network_in(word: str) -> str | None:
 @lru_cache(maxsize=4096)
 def fact_of(name: str) -> str | None:
     """Return what a sender's field name stands for, or None: then the field is not taken."""
-    return _FACT_OF.get(plain_name(name))
+    return None if len(name) > _LONGEST_NAME else _FACT_OF.get(plain_name(name))
 
 
 def gather_facts(fields: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
@@ -147,9 +155,9 @@ def gather_facts(fields: Mapping[str, Any], problems: list[Problem]) -> dict[str
     found: dict[str, Any] = {}
     names: dict[str, str] = {}
     for name, value in fields.items():
-        if value is None or value == "" or (type(value) is str and value.isspace()) or len(name) > _LONGEST_NAME:
+        if value is None or (type(value) is str and (not value or value.isspace())):
             continue
-        fact = fact_of(name)
+        fact = _FACT_SPELT.get(name) or fact_of(name[: _LONGEST_NAME + 1])
         if fact is None:
             continue
         if fact in found:

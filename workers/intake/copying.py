@@ -18,6 +18,7 @@ from workers.intake.outcomes import Entry
 # Stands for null. A field is compared with it before escapes are read, so that no text is taken for it.
 NULL = "\x1f"
 _SPECIAL = re.compile(r"[\\\t\n\r\x1f]")
+_SPECIAL_BUT_MARKS = re.compile(r"[\\\n\r]")
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", NULL: "\\x1f"}
 _FALSE_TRUE = ("f", "t")
 
@@ -43,17 +44,12 @@ def copy_rows(database: Database, table: str, columns: Sequence[str], rows: Iter
 
 def copy_line(row: Sequence[str | None]) -> str:
     """Return a row as a line, without its end."""
-    texts = [NULL if text is None else text for text in row]
-    line = "\t".join(texts)
+    line = "\t".join([NULL if text is None else text for text in row])
     # Hardly any row needs an escape, and to look at the whole line once costs least.
-    if (
-        "\\" in line
-        or "\n" in line
-        or "\r" in line
-        or line.count("\t") >= len(texts)
-        or line.count(NULL) > row.count(None)
-    ):
-        return "\t".join([NULL if text is None else _SPECIAL.sub(_escape, text) for text in row])
+    if line.count("\t") >= len(row) or line.count(NULL) > row.count(None):
+        line = "\t".join([NULL if text is None else _SPECIAL.sub(_escape, text) for text in row])
+    elif "\\" in line or "\n" in line or "\r" in line:
+        line = _SPECIAL_BUT_MARKS.sub(_escape, line)
     return line
 
 

@@ -32,8 +32,11 @@ def transaction_keys(alert: Alert) -> set[bytes]:
     """
     facts = alert.facts
     keys = set()
-    arn = "".join(filter(str.isalnum, facts.get("arn", ""))).upper()
-    digits = [character for character in arn if character.isdecimal()]
+    arn = facts.get("arn", "")
+    if not arn.isalnum():
+        arn = "".join(filter(str.isalnum, arn))
+    arn = arn.upper()
+    digits = arn if arn.isdecimal() else "".join(filter(str.isdecimal, arn))
     if len(digits) >= FEWEST_DIGITS and len(set(digits)) >= FEWEST_KINDS:
         keys.add(fingerprint("arn", arn))
     card_bin = facts.get("card_bin", "")[:6]

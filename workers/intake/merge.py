@@ -19,19 +19,13 @@ MAX_PROBLEMS = 50
 def apply_message(alert: Alert, message: Message, moment: list[Any], *, newer: bool) -> dict[str, list[Any]]:
     """Merge a message into the alert. Return what changed: field -> [before, after]."""
     standing = alert.standing
-    own = set(standing["own"])
     changes: dict[str, list[Any]] = {}
-    for name, value in message.facts.items():
-        before = alert.facts.get(name)
-        allowed = newer or name not in own if message.own_door else name not in own and (newer or before is None)
-        if not allowed:
-            continue
-        if message.own_door:
-            own.add(name)
-        if before != value:
-            alert.facts[name] = value
-            changes[name] = [before, value]
-    standing["own"] = sorted(own)
+    if alert.facts:
+        merge_facts(alert, message, changes, newer=newer)
+    else:  # nothing that could stand against it
+        alert.facts.update(message.facts)
+        changes.update({name: [None, value] for name, value in message.facts.items()})
+        standing["own"] = sorted(message.facts) if message.own_door else []
     if newer:
         standing["as_of"][message.source] = moment
     apply_status(alert, message, changes, newer=newer)
@@ -44,6 +38,22 @@ def apply_message(alert: Alert, message: Message, moment: list[Any], *, newer: b
         if listed not in alert.problems and len(alert.problems) < MAX_PROBLEMS:
             alert.problems.append(listed)
     return changes
+
+
+def merge_facts(alert: Alert, message: Message, changes: dict[str, list[Any]], *, newer: bool) -> None:
+    """A newer message changes facts, an older one fills empty ones; what the network's own door said stands."""
+    own = set(alert.standing["own"])
+    for name, value in message.facts.items():
+        before = alert.facts.get(name)
+        allowed = newer or name not in own if message.own_door else name not in own and (newer or before is None)
+        if not allowed:
+            continue
+        if message.own_door:
+            own.add(name)
+        if before != value:
+            alert.facts[name] = value
+            changes[name] = [before, value]
+    alert.standing["own"] = sorted(own)
 
 
 def apply_status(alert: Alert, message: Message, changes: dict[str, list[Any]], *, newer: bool) -> None:
