@@ -53,7 +53,7 @@ def routes(site: Site) -> list[tuple[str, str]]:
 
 def fill(rule: str) -> str:
     """Return an address that the rule matches."""
-    return re.sub(r"<[^>]+>", NOBODYS, rule)
+    return re.sub(r"<[^>]+>", NOBODYS, re.sub(r"<any\((\w+)[^>]*>", r"\1", rule))
 
 
 def run_command(site: Site, *arguments: str) -> subprocess.CompletedProcess[str]:
