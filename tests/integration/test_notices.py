@@ -15,6 +15,7 @@ import redis
 from uuid_utils.compat import uuid7
 
 from console.downstream.subscriptions import remove_subscription, set_state
+from console.feed.events import read_events, read_horizon
 from schemas.alert import Alert
 from schemas.envelope import Envelope, seal_envelope
 from schemas.journal import append_entry, connect_journal
@@ -197,6 +198,22 @@ def test_subscription_that_is_gone_is_not_told_of(quick: Workshop, receiver: Rec
         remove_subscription(database, own_id, "test")
     assert tell(quick) == (0, 1)
     assert query("SELECT 1 FROM events") == []
+
+
+def test_stream_of_events_has_notices_too(quick: Workshop, receiver: Receiver) -> None:
+    """What is told of a subscription has a payload there, what is told of an alert the alert; each in its place."""
+    own_id = subscribe(quick, receiver.url)
+    alert_id = store(quick, 1)
+    with connect_database(quick.database_url, "test") as database:
+        with database.transaction():
+            set_state(database, own_id, "paused", "test")
+        tell(quick)
+        place, _last = read_horizon(database)
+        paused, expiring = read_events(database, 0, place, 10)
+    document = json.loads(paused.frame.partition(b"data: ")[2])
+    assert (paused.type, document["payload"]["id"]) == ("intake.subscription.paused", own_id)
+    assert "alert" not in document
+    assert json.loads(expiring.frame.partition(b"data: ")[2])["alert"]["id"] == alert_id
 
 
 def test_unbalanced_books_are_told_of_once(

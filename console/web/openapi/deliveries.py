@@ -7,6 +7,7 @@ from console.web.openapi.kinds import (
     ID,
     NUMBER,
     OPTIONAL,
+    OPTIONAL_ID,
     OPTIONAL_NUMBER,
     OPTIONAL_TIME,
     TEXT,
@@ -28,8 +29,8 @@ FILTERS = [
 
 SCHEMAS: dict[str, Schema] = {
     "Delivery": record(
-        id=ID, state=TEXT, subscription=TEXT, subscription_id=ID, event=TEXT, alert_id=ID, attempts=NUMBER, due_at=TIME,
-        created_at=TIME, ended_at=OPTIONAL_TIME, last_status=OPTIONAL_NUMBER, last_error=OPTIONAL,
+        id=ID, state=TEXT, subscription=TEXT, subscription_id=ID, event=TEXT, alert_id=OPTIONAL_ID, attempts=NUMBER,
+        due_at=TIME, created_at=TIME, ended_at=OPTIONAL_TIME, last_status=OPTIONAL_NUMBER, last_error=OPTIONAL,
         last_at=OPTIONAL_TIME,
     ),
     "DeliveryInFull": {
