@@ -11,9 +11,11 @@ from schemas.keyring import load_keyring
 from schemas.secret import ConfigurationError, Secret
 from schemas.sources import Basic
 
+SHORTEST_TOKEN = 24  # characters of the console's token
+
 
 def check_secrets(configuration: Configuration) -> Iterator[Check]:
-    """Check that every secret the configuration names is there."""
+    """Check that every secret the configuration names is there, and that nobody guesses the console's token."""
     secrets: dict[str, Secret] = {}
     if configuration.console:
         secrets["console.token"] = configuration.console.token
@@ -24,7 +26,8 @@ def check_secrets(configuration: Configuration) -> Iterator[Check]:
     absent = []
     for name, secret in secrets.items():
         try:
-            secret.reveal(name)
+            if len(secret.reveal(name)) < SHORTEST_TOKEN and name == "console.token":
+                absent.append(f"{name} is short enough to be guessed; make another with `openssl rand -hex 32`")
         except ConfigurationError as error:
             absent.append(str(error))
     try:
