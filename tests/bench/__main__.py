@@ -1,53 +1,91 @@
-"""`make bench`: start the embedded stack, measure, print tables."""
+"""`make bench`: measure everything, one part after the other; print the tables and keep them in var/bench.md.
 
-import tempfile
+`python -m tests.bench ceiling latency` measures these parts only.
+"""
+
+import argparse
+import os
+import platform
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
+from tests.bench.ceiling import measure_ceiling
+from tests.bench.drain import measure_drain
 from tests.bench.forward import forwarding_table, measure_forwarding
-from tests.bench.latency import Journeys, measure_latency
-from tests.e2e.running import Stack
+from tests.bench.latency import measure_latencies
+from tests.bench.per_alert import measure_per_alert
+from tests.bench.report import Report, read_table
 
-RATE = 50
-SECONDS = 20
-GOALS = {("visible", 0.5): 20, ("visible", 0.99): 100, ("delivered", 0.5): 200}
-STATIONS = {"acknowledged": "acknowledged", "visible": "row visible", "delivered": "delivered"}
+Tell = Callable[[str], object]
 
 
-def latency_table(rate: int, journeys: Journeys) -> Table:
-    """Return the latencies, with their goals where there are any."""
-    table = Table(title=f"push to …, at {rate} alerts/s, {len(journeys.by_id)} alerts, ms")
-    for column in ("station", "p50", "p99", "p99.9", "goals"):
-        table.add_column(column, justify="left" if column == "station" else "right")
-    for station, name in STATIONS.items():
-        cells = [f"{journeys.quantile(station, share):.1f}" for share in (0.5, 0.99, 0.999)]
-        goals = [f"p{share * 100:g} < {goal}" for (goal_of, share), goal in GOALS.items() if goal_of == station]
-        table.add_row(name, *cells, ", ".join(goals))
-    return table
+def measure_forward(tell: Tell) -> list[Report]:
+    """Measure forwarding."""
+    tell("forward: to a receiver that answers at once, and beside those that hang")
+    return [read_table(forwarding_table(measure_forwarding()))]
+
+
+# Each is given what tells of the progress, and returns its tables.
+PARTS: dict[str, Callable[[Tell], list[Report]]] = {
+    "ceiling": measure_ceiling,
+    "celery": measure_per_alert,
+    "latency": measure_latencies,
+    "drain": measure_drain,
+    "forward": measure_forward,
+}
+KEPT = Path("var/bench.md")
 
 
 def main() -> None:
-    """Measure everything, one thing after the other."""
+    """Measure the parts that are asked for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure, as ratios in one run.")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all when none is named")
+    asked = parser.parse_args().parts or list(PARTS)
+    unknown = set(asked) - set(PARTS)
+    if unknown:
+        parser.error(f"there is no part {', '.join(sorted(unknown))}")
     console = Console()
-    with tempfile.TemporaryDirectory(prefix="alert-intake-bench-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        stack = Stack(folder / "var", folder / "output")
-        try:
-            with console.status("starting the embedded stack"):
-                stack.start("--no-samples")
-            with console.status(f"pushing {RATE} alerts a second for {SECONDS} seconds"):
-                measure_latency(stack.facts, RATE, 2)  # warm
-                journeys = measure_latency(stack.facts, RATE, SECONDS)
-            console.print(latency_table(RATE, journeys))
-        finally:
-            if stack.process is not None:
-                stack.stop()
-    with console.status("forwarding to a receiver that answers at once, and beside those that hang"):
-        forwarding = measure_forwarding()
-    console.print(forwarding_table(forwarding))
+    machine = describe_machine()
+    console.print(machine)
+    kept = [f"# Benchmarks\n\n{machine}\n"]
+    for part in asked:
+        began = time.monotonic()
+        with console.status(part) as status:
+            reports = PARTS[part](tell_to(console, status.update))
+        for report in reports:
+            console.print(report.to_rich())
+            kept.append(report.to_markdown())
+        console.print(f"{part} took {time.monotonic() - began:.0f} s")
+        KEPT.parent.mkdir(exist_ok=True)
+        KEPT.write_text("\n".join(kept))
+    console.print(f"kept in {KEPT}")
+
+
+def tell_to(console: Console, update: Callable[[str], None]) -> Tell:
+    """Return what tells of the progress: on a terminal in one line that changes, else line by line."""
+    return update if console.is_terminal else lambda text: console.print(text)
+
+
+def describe_machine() -> str:
+    """Return on what the figures were obtained, and how busy it was with other things."""
+    model = next(
+        (line.partition(":")[2].strip() for line in read("/proc/cpuinfo") if line.startswith("model name")), ""
+    )
+    name = next((line.partition("=")[2].strip('"\n') for line in read("/etc/os-release") if "PRETTY" in line), "")
+    memory = int(next(line for line in read("/proc/meminfo")).split()[1]) / 1024**2
+    busy = os.getloadavg()[0]
+    return (
+        f"{len(os.sched_getaffinity(0))} cores ({model}), {memory:.0f} GiB, {name}, "
+        f"Python {platform.python_version()}; load average at the start {busy:.1f}"
+    )
+
+
+def read(file: str) -> list[str]:
+    """Return the lines of a file."""
+    return Path(file).read_text().splitlines()
 
 
 if __name__ == "__main__":

@@ -1,110 +1,145 @@
 """Latency at a steady pace, on the embedded stack: push to acknowledgement, to the visible row, to the delivery.
 
 A push's row is visible when another connection first sees it, looking every millisecond; its delivery is the moment the
-receiver noted. All clocks are this machine's.
+receiver noted. Beside each pace the same pace of bare XADDs into the same Redis, which fsyncs before it answers. All
+clocks are this machine's.
 """
 
+import base64
+import math
+import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
+import redis
 
-from tests.e2e.bodies import dispute, fresh_id
-from tests.e2e.sender import Sender
+from tests.bench.pace import Pace, send_at_pace
+from tests.bench.report import Report
+from tests.e2e.bodies import fresh_id
+from tests.e2e.running import Stack
 from tests.e2e.window import received, wait_for
 
-
-@dataclass
-class Journey:
-    """When one alert was pushed, and the seconds until each station."""
-
-    pushed_at: float
-    acknowledged: float = 0.0
-    visible: float = 0.0
-    delivered: float = 0.0
+PACES = ((10, 30), (100, 20), (500, 10))  # alerts a second, seconds
+IDLE_SECONDS = 60.0
+SHARES = (0.5, 0.99, 0.999)
+DELIVERED_UP_TO = 100  # alerts a second: the receiver that comes with the stack keeps all it gets
+GOALS = {"acknowledged": "p99 < 5 × XADD", "row visible": "p50 < 10, p99 < 60"}  # noqa: RUF001 - times
 
 
 @dataclass
 class Journeys:
-    """All alerts of a measurement, by id."""
+    """The alerts of one pace: seconds until each station, and those of the bare XADDs."""
 
-    by_id: dict[str, Journey] = field(default_factory=dict)
+    marker: str = field(default_factory=fresh_id)
+    appended: list[float] = field(default_factory=list)
+    acknowledged: dict[str, float] = field(default_factory=dict)
+    seen_at: dict[str, float] = field(default_factory=dict)
+    visible: list[float] = field(default_factory=list)
+    delivered: list[float] = field(default_factory=list)
 
-    def quantile(self, station: str, share: float) -> float:
-        """Return the milliseconds within which that share of the alerts reached the station."""
-        times = sorted(getattr(journey, station) for journey in self.by_id.values())
-        return float(times[min(len(times) - 1, int(len(times) * share))] * 1000)
+
+def measure_latencies(tell: Callable[[str], object]) -> list[Report]:
+    """Measure every pace, and one alert after an idle minute; return the table."""
+    report = Report("push to …, ms", ("pace", "station", "p50", "p99", "p99.9", "most", "goal"))
+    with tempfile.TemporaryDirectory(prefix="alert-intake-bench-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        stack = Stack(folder / "var", folder / "output")
+        try:
+            tell("latency: starting the embedded stack")
+            stack.start("--no-samples")
+            follow(stack.facts, 20, 2)  # warm
+            for rate, seconds in PACES:
+                tell(f"latency: {rate} alerts/s for {seconds} s, and as many XADDs")
+                describe(report, f"{rate}/s", follow(stack.facts, rate, seconds))
+            tell("latency: an idle minute")
+            time.sleep(IDLE_SECONDS)
+            describe(report, "after an idle minute", follow(stack.facts, 1, 1))
+        finally:
+            if stack.process is not None:
+                stack.stop()
+    return [report]
 
 
-def measure_latency(environment: Mapping[str, str], rate: int, seconds: int) -> Journeys:
-    """Push `rate` alerts a second for so many seconds, over four connections, and follow each."""
+def follow(environment: Mapping[str, str], rate: int, seconds: int) -> Journeys:
+    """Push so many alerts a second and follow each."""
     journeys = Journeys()
     total = rate * seconds
-    marker = fresh_id()
     looking = threading.Event()
-    looker = threading.Thread(target=note_rows, args=(environment["DATABASE_URL"], marker, journeys, total, looking))
+    looker = threading.Thread(target=note_rows, args=(environment["DATABASE_URL"], journeys, total, looking))
     looker.start()
     looking.wait()
-    start = time.time() + 0.1
-
-    def send(lane: int) -> None:
-        sender = Sender(environment)
-        for number in range(lane, total, 4):
-            time.sleep(max(0.0, start + number / rate - time.time()))
-            alert_id = f"{marker[:19]}{number:06d}"
-            journey = journeys.by_id[alert_id] = Journey(time.time())
-            if not sender.push(dispute(alert_id, issuer=marker)).acknowledged:
-                raise RuntimeError("a push was refused")
-            journey.acknowledged = time.time() - journey.pushed_at
-        sender.close()
-
-    lanes = [threading.Thread(target=send, args=(lane,)) for lane in range(4)]
-    for lane in lanes:
-        lane.start()
-    for lane in lanes:
-        lane.join()
-    looker.join(60)
-    note_deliveries(environment, journeys)
+    authorization = "Basic " + base64.b64encode(environment["ETHOCA_BASIC"].encode()).decode()
+    pace = Pace(
+        rate, seconds, journeys.marker, environment["JOURNAL_URL"], int(urlsplit(environment["PUSH_URL"]).port or 443),
+        environment["CA_CERT"], environment["CLIENT_CERT"], environment["CLIENT_KEY"], authorization,
+    )  # fmt: skip
+    sent = send_at_pace(pace)
+    looker.join(120)
+    journeys.acknowledged = {alert_id: took for alert_id, (_, took) in sent.items()}
+    journeys.visible = [journeys.seen_at[alert_id] - due for alert_id, (due, _) in sent.items()]
+    if rate <= DELIVERED_UP_TO:
+        deliveries = note_deliveries(environment, set(sent))
+        journeys.delivered = [deliveries[alert_id] - due for alert_id, (due, _) in sent.items()]
+    bare = send_at_pace(Pace(rate, seconds, journeys.marker, environment["JOURNAL_URL"]))
+    journeys.appended = [took for _, took in bare.values()]
+    with redis.Redis.from_url(environment["JOURNAL_URL"], protocol=2) as client:
+        client.delete(f"bench:{journeys.marker}")
     return journeys
 
 
-def note_rows(database_url: str, marker: str, journeys: Journeys, total: int, looking: threading.Event) -> None:
+def note_rows(database_url: str, journeys: Journeys, total: int, looking: threading.Event) -> None:
     """Note when each row becomes visible."""
-    seen = 0
-    position = 0
     with psycopg.connect(database_url, autocommit=True) as database:
         (position,) = database.execute("SELECT coalesce(max(position), 0) FROM alerts").fetchone() or (0,)
         looking.set()
-        deadline = time.monotonic() + 120
-        while seen < total and time.monotonic() < deadline:
+        deadline = time.monotonic() + 180
+        while len(journeys.seen_at) < total and time.monotonic() < deadline:
             rows = database.execute(
                 "SELECT position, provider_alert_id FROM alerts WHERE position > %s AND issuer = %s",
-                [position - 1000, marker],
+                [position - 1000, journeys.marker],
             ).fetchall()
             now = time.time()
             for found, alert_id in rows:
                 position = max(position, found)
-                journey = journeys.by_id[alert_id]
-                if not journey.visible:
-                    journey.visible = now - journey.pushed_at
-                    seen += 1
+                journeys.seen_at.setdefault(alert_id, now)
             time.sleep(0.001)
 
 
-def note_deliveries(environment: Mapping[str, str], journeys: Journeys) -> None:
-    """Note when the receiver got each alert."""
+def note_deliveries(environment: Mapping[str, str], alert_ids: set[str]) -> dict[str, float]:
+    """Return when the receiver got each alert."""
     deliveries = wait_for(
         lambda: {
             found["body"]["payload"]["providerId"]: found["received_at"]
             for found in received(environment)
-            if found["body"]["payload"]["providerId"] in journeys.by_id
+            if found["body"]["payload"]["providerId"] in alert_ids
         },
-        lambda found: len(found) == len(journeys.by_id),
+        lambda found: len(found) == len(alert_ids),
         60,
     )
-    for alert_id, at in deliveries.items():
-        journey = journeys.by_id[alert_id]
-        journey.delivered = datetime.fromisoformat(at).timestamp() - journey.pushed_at
+    return {alert_id: datetime.fromisoformat(at).timestamp() for alert_id, at in deliveries.items()}
+
+
+def describe(report: Report, pace: str, journeys: Journeys) -> None:
+    """Add the rows of one pace."""
+    stations: dict[str, Sequence[float]] = {
+        "bare XADD, fsynced": journeys.appended,
+        "acknowledged": list(journeys.acknowledged.values()),
+        "row visible": journeys.visible,
+        "delivered": journeys.delivered,
+    }
+    for station, times in stations.items():
+        if times:
+            cells = [f"{quantile(times, share) * 1000:.1f}" for share in SHARES]
+            report.add(pace, station, *cells, f"{max(times) * 1000:.1f}", GOALS.get(station, ""))
+
+
+def quantile(times: Sequence[float], share: float) -> float:
+    """Return the time within which that share of the alerts was there."""
+    return sorted(times)[max(0, math.ceil(len(times) * share) - 1)]

@@ -35,6 +35,14 @@ class Report:
         return "\n".join([f"### {self.title}", "", *lines, ""])
 
 
+def read_table(table: Table) -> Report:
+    """Return the report that a table shows."""
+    rows = zip(*(column.cells for column in table.columns), strict=True)
+    return Report(
+        str(table.title), [str(column.header) for column in table.columns], [list(map(str, row)) for row in rows]
+    )
+
+
 def spread(values: Sequence[float], form: str = ".2f") -> str:
     """Tell a median and between which values it lies."""
     low, middle, high = (format(value, form) for value in (min(values), statistics.median(values), max(values)))
