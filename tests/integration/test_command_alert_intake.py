@@ -27,13 +27,16 @@ from workers.intake.pipeline import drain
 from workers.settings import Workshop
 
 COMMANDS = [
-    "up", "push", "status", "audit", "alerts", "rejections", "subscriptions", "deliveries", "keys", "migrate", "doctor",
+    "up", "push", "status", "audit", "alerts", "rejections", "subscriptions", "deliveries", "tokens", "operations",
+    "keys", "migrate", "doctor",
 ]  # fmt: skip
 SUBCOMMANDS = {
     "alerts": ["list", "show"],
     "rejections": ["list", "show", "replay", "discard"],
     "subscriptions": ["add", "list", "show", "change", "pause", "resume", "rotate-secret", "remove"],
     "deliveries": ["list", "show", "retry"],
+    "tokens": ["add", "list", "revoke"],
+    "operations": ["list"],
     "keys": ["list", "rotate"],
 }
 STREAM = "alert-intake:journal"
