@@ -198,7 +198,7 @@ def test_backup_beside_the_running_pipeline_loses_only_what_came_after_it(site: 
         while not stop.is_set():
             site.push(*names(number, number + 5))
             number += 5
-            drain(site.workshop, "drain@test/0", 0.05)
+            drain(site.workshop, "drain@test/0", 0.1)
 
     flow = threading.Thread(target=keep_going)
     flow.start()

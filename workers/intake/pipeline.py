@@ -60,9 +60,9 @@ def drain(workshop: Workshop, consumer_name: str, seconds: float) -> Drained:
     """Carry entries from the journal to the database for about `seconds`. Raises when a server fails; none is lost."""
     drained = Drained()
     rules = load_rules(workshop.configuration)
-    deadline = Deadline(seconds)
     # The database first: an entry must not be taken before there is somewhere to put it.
     with connect_database(workshop.database_url, "drain") as database, connect_stream(workshop.journal_url) as client:
+        deadline = Deadline(seconds)  # from now on: connecting may take long, and then nothing would be done
         while deadline.left() > 0:
             stream = workshop.configuration.journal.stream
             try:
