@@ -75,7 +75,11 @@ class Table:
             self.write()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take the rows of a test that has passed."""
+        """Take the rows of a test that has passed. Where a file is kept, a failure is told at once, too."""
+        if report.failed and self.terminal is not None and self.file is not None:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            self.terminal.ensure_newline()
+            self.terminal.write_line(f"failed: {report.nodeid}: {crash.message if crash else report.longrepr}"[:2000])
         kept: list[Any] = [line for name, line in report.user_properties if name == self.name]
         if self.terminal is None or report.when != "call" or not report.passed or not kept:
             return
