@@ -113,14 +113,16 @@ ATTACKS: dict[str, Callable[[Attacker], None]] = {
 }
 
 
-def main(name: str, seconds: str) -> None:
-    """Run one attack with what is on standard input for run.env, and print its counts as JSON."""
+def main() -> None:
+    """Run one attack for each line on standard input (run.env, the attack, its seconds); answer with its counts."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    attacker = Attacker(json.load(sys.stdin), float(seconds))
-    ATTACKS[name](attacker)
-    print(json.dumps({"tries": attacker.tries, "let_in": attacker.let_in}), flush=True)
+    for line in sys.stdin:
+        facts, attack, seconds = json.loads(line)
+        attacker = Attacker(facts, seconds)
+        ATTACKS[attack](attacker)
+        print(json.dumps([attacker.tries, attacker.let_in]), flush=True)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()
