@@ -10,7 +10,7 @@ PYTHON ?= $(firstword $(foreach candidate,python3 python3.14 python3.13 python3.
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help run test check bench faults abuse fuzz sentinel lock format clean
+.PHONY: help run test check bench faults abuse fuzz sentinel screenshots lock format clean
 help:
 	@echo "make run     the whole pipeline on this machine, until Ctrl-C"
 	@echo "make test    the tests, on real servers that they start themselves"
@@ -20,6 +20,7 @@ help:
 	@echo "make abuse   every attack on the door, ABUSE_SECONDS=20 each, and who got in or was kept out"
 	@echo "make fuzz    random bytes for the door and its parsers, FUZZ_SECONDS=600 in all"
 	@echo "make sentinel  failovers by Sentinel under load, TIMES=3 each, and what was lost"
+	@echo "make screenshots  the pictures in docs/images, with Debian's chromium"
 	@echo "make lock    resolve the newest versions and lock them with hashes"
 	@echo "make format  rewrite the sources in the one format"
 
@@ -78,6 +79,9 @@ fuzz: $(READY)
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+screenshots: $(READY)
+	@exec $(BIN)/python -m tests.e2e.screenshots
 
 lock: $(READY)
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev $(LOCK_OPTIONS) --output-file requirements.lock
