@@ -14,7 +14,7 @@ import requests
 from tests.e2e.running import ROOT
 from tests.e2e.window import get
 from tests.faults.load import Ledger
-from tests.faults.site import Site
+from tests.faults.site import WAIT_SECONDS, Site
 from tests.tether import tether
 
 SETTLE_SECONDS = 300.0
@@ -98,7 +98,7 @@ def audit(site: Site, *options: str) -> tuple[int, dict[str, Any]]:
 def command(site: Site, *arguments: str, release: Path = ROOT) -> "subprocess.CompletedProcess[str]":
     """Run `alert-intake` on the stack, that of another release if wanted; return how it ended and what it said."""
     process = start_command(site, *arguments, release=release)
-    said, complained = process.communicate(timeout=60)
+    said, complained = process.communicate(timeout=WAIT_SECONDS)
     return subprocess.CompletedProcess(process.args, process.returncode, said, complained)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.e2e.running import ROOT
 from tests.faults.journals import stopped
-from tests.faults.site import DRAIN, FORWARD, Site, send_signal
+from tests.faults.site import DRAIN, FORWARD, WAIT_SECONDS, Site, send_signal
 from tests.programs import require_program
 from tests.tether import tether
 
@@ -32,7 +32,7 @@ class Worker:
 
 WORKERS = [
     Worker("drain", DRAIN, "prefork", "batch_stored", 20),
-    Worker("forward", FORWARD, "threads", "delivery_attempted", 60),
+    Worker("forward", FORWARD, "threads", "delivery_attempted", 20),
 ]
 
 
@@ -42,7 +42,9 @@ def work_by_another_clock(site: Site, worker: Worker, offset: int) -> None:
     with stopped([site.supervisor]):  # else it would start the stack's own again
         send_signal(site.pids(worker.command), signal.SIGKILL)
         with run_worker(site, worker, offset, log):
-            site.seconds_until(lambda: len(times_of_work(log, worker)) >= worker.enough, 60, "the worker works")
+            site.seconds_until(
+                lambda: len(times_of_work(log, worker)) >= worker.enough, WAIT_SECONDS, "the worker works"
+            )
             error = times_of_work(log, worker)[-1] - time.time() - offset
     assert abs(error) < 60, f"its clock is not that far off: {error}"
 

@@ -14,7 +14,7 @@ from tests.e2e.bodies import dispute, fresh_id
 from tests.e2e.processes import descendants
 from tests.e2e.sender import Sender
 from tests.faults.journals import stopped
-from tests.faults.site import Site, send_signal
+from tests.faults.site import WAIT_SECONDS, Site, send_signal
 from tests.faults.trial import Fault
 from tests.programs import require_program
 
@@ -34,7 +34,7 @@ def kill_postgres(site: Site) -> None:
 def kill_backend(site: Site) -> None:
     """Kill one backend of a drain: PostgreSQL ends all the others too, and recovers."""
     victims = "SELECT pid FROM pg_stat_activity WHERE application_name = 'alert-intake drain'"
-    site.seconds_until(lambda: site.query(victims), 10, "a drain is connected")
+    site.seconds_until(lambda: site.query(victims), WAIT_SECONDS, "a drain is connected")
     send_signal([pid for (pid,) in site.query(victims)][:1], signal.SIGKILL)
 
 
@@ -148,15 +148,17 @@ def deadlock_batch(site: Site) -> None:
     with contextlib.closing(Sender(site.run)) as sender:
         sender.push([dispute(first), dispute(second)])
         stored = "SELECT count(*) FROM identities WHERE provider_alert_id = ANY(%s)"
-        site.seconds_until(lambda: site.query(stored, [first, second]) == [(2,)], 20, "both alerts are stored")
+        site.seconds_until(
+            lambda: site.query(stored, [first, second]) == [(2,)], WAIT_SECONDS, "both alerts are stored"
+        )
         before = deadlocks(site)
         with site.database() as database, database.transaction():
             database.execute(LOCK_IDENTITY, [second])
             sender.push([dispute(first, mcc="0001"), dispute(second, mcc="0001")])
             waits = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name LIKE '%%drain'"
-            site.seconds_until(lambda: site.query(waits), 20, "the drain waits for the second")
+            site.seconds_until(lambda: site.query(waits), WAIT_SECONDS, "the drain waits for the second")
             database.execute(LOCK_IDENTITY, [first])
-        site.seconds_until(lambda: deadlocks(site) > before, 10, "PostgreSQL counts a deadlock")
+        site.seconds_until(lambda: deadlocks(site) > before, WAIT_SECONDS, "PostgreSQL counts a deadlock")
 
 
 def deadlocks(site: Site) -> int:

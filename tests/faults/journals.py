@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Iterator
 
-from tests.faults.site import DRAIN, GROUP, STREAM, TASK_SECONDS, Site, send_signal
+from tests.faults.site import DRAIN, GROUP, STREAM, TASK_SECONDS, WAIT_SECONDS, Site, send_signal
 from tests.faults.trial import Fault
 
 FROZEN_SECONDS = 10.0
@@ -43,11 +43,11 @@ def fill_journal(site: Site) -> None:
     with site.journal() as journal:
         with stopped(site.pids(DRAIN)):
             time.sleep(TASK_SECONDS)
-            site.seconds_until(lambda: journal.xlen(STREAM) > 10, 10, "entries wait")
+            site.seconds_until(lambda: journal.xlen(STREAM) > 10, WAIT_SECONDS, "entries wait")
             enough = journal.config_get("maxmemory")["maxmemory"]
             journal.config_set("maxmemory", "1mb")
         try:
-            site.seconds_until(lambda: journal.xlen(STREAM) == 0, 30, "a full journal is drained")
+            site.seconds_until(lambda: journal.xlen(STREAM) == 0, WAIT_SECONDS, "a full journal is drained")
         finally:
             journal.config_set("maxmemory", enough)
 

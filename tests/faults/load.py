@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from tests.e2e.bodies import dispute, fresh_id, legacy_fraud, webhook
 from tests.e2e.sender import PATIENCE, Sender
+from tests.faults.site import WAIT_SECONDS
 
 CONNECTIONS = 6
 PUSHES_A_SECOND = 40.0
@@ -119,7 +120,7 @@ class Load:
             self.ledger.refused += 1
         return False
 
-    def wait_for_acknowledgements(self, more: int, seconds: float = 60.0) -> None:
+    def wait_for_acknowledgements(self, more: int, seconds: float = WAIT_SECONDS) -> None:
         """Wait until `more` pushes have been acknowledged than now."""
         wanted = len(self.ledger.acknowledged) + more
         deadline = time.monotonic() + seconds

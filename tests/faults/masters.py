@@ -7,10 +7,8 @@ from dataclasses import dataclass
 import requests
 
 from tests.e2e.window import get
-from tests.faults.site import CONSOLE, DOOR, PLATFORM, Site, send_signal
+from tests.faults.site import CONSOLE, DOOR, PLATFORM, WAIT_SECONDS, Site, send_signal
 from tests.faults.trial import Fault
-
-AGAIN_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,7 @@ class Gunicorn:
             there = site.masters(self.command)
             return bool(there) and not set(there) & set(before) and self.answers(site)
 
-        site.seconds_until(answered, AGAIN_SECONDS, f"{self.name} answers again")
+        site.seconds_until(answered, WAIT_SECONDS, f"{self.name} answers again")
 
 
 def is_ready(site: Site) -> bool:

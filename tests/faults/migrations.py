@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.e2e.running import ROOT
 from tests.faults.books import command, start_command
+from tests.faults.hold import KEY, Hold
 from tests.faults.site import Site
 from tests.faults.trial import Fault
 
@@ -25,6 +26,7 @@ MIGRATION = "\n".join(
         *(f"ALTER TABLE {table} ADD COLUMN fault_probe integer NOT NULL DEFAULT 1;" for table in TABLES),
         "UPDATE alerts SET fault_probe = 2;",
         "CREATE INDEX fault_probe ON alerts (fault_probe, id);",
+        f"SELECT pg_advisory_xact_lock_shared({KEY});",
         f"SELECT pg_sleep({SECONDS});",
     ]
 )
@@ -55,11 +57,12 @@ def migrate(site: Site) -> None:
 def kill_migrate(site: Site) -> None:
     """Kill it in its midst: nothing of it is there. Then run it again."""
     release, name = add_migration(site)
-    process = start_command(site, "migrate", release=release)
-    at_work = "SELECT FROM pg_stat_activity WHERE query LIKE '%%pg_sleep%%' AND pid <> pg_backend_pid()"
-    site.seconds_until(lambda: site.query(at_work), 30, "the migration is in its midst")
-    process.kill()
-    process.communicate()
+    with site.database() as database:
+        database.execute("SELECT pg_advisory_lock(%s)", [KEY])
+        process = start_command(site, "migrate", release=release)
+        Hold(site, database).wait_for_victims()
+        process.kill()
+        process.communicate()
     apply_migration(site, release, name)
 
 

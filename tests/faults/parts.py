@@ -3,7 +3,7 @@
 import signal
 
 from tests.faults.hold import hold_batches, hold_marks
-from tests.faults.site import BEAT, DOOR, DRAIN, FORWARD, GROUP, STREAM, Site, send_signal
+from tests.faults.site import BEAT, DOOR, DRAIN, FORWARD, GROUP, STREAM, WAIT_SECONDS, Site, send_signal
 from tests.faults.trial import Fault
 
 KILL, TERM = signal.SIGKILL, signal.SIGTERM
@@ -64,15 +64,17 @@ def replace_door(site: Site) -> None:
     """Ask the door's processes to end, one after the other, each when the last one's successor is there."""
     for pid in site.pids(DOOR, leaves=True):
         send_signal([pid], TERM)
-        site.seconds_until(lambda pid=pid: pid not in site.pids(DOOR, leaves=True), 20, "a process of the door ended")
-        site.seconds_until(lambda: len(site.pids(DOOR, leaves=True)) == 2, 20, "its successor started")
+        site.seconds_until(
+            lambda pid=pid: pid not in site.pids(DOOR, leaves=True), WAIT_SECONDS, "a process of the door ended"
+        )
+        site.seconds_until(lambda: len(site.pids(DOOR, leaves=True)) == 2, WAIT_SECONDS, "its successor started")
 
 
 def restart_part(site: Site, command: str) -> None:
     """Ask a program to end, and wait until the supervisor has started it again."""
     before = site.masters(command)
     send_signal(before, TERM)
-    site.seconds_until(lambda: set(site.masters(command)) - set(before), 30, f"{command!r} is started again")
+    site.seconds_until(lambda: set(site.masters(command)) - set(before), WAIT_SECONDS, f"{command!r} is started again")
 
 
 PARTS = [

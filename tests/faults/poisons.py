@@ -14,7 +14,6 @@ from tests.faults.site import DRAIN, Site
 
 GOOD = 500
 SENDERS = 10
-REJECTED_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)

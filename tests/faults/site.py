@@ -24,6 +24,8 @@ BEAT = "workers.app beat"
 DOOR = "ingress.app"
 PLATFORM = "ingress.health"
 CONSOLE = "console.app"
+# What only has to happen some time: on a machine that is ever so busy it takes a while.
+WAIT_SECONDS = 180.0
 TASK_SECONDS = 5.0  # how long a drain or a forwarder works before it ends
 
 
@@ -73,7 +75,7 @@ class Site:
 
     def wait_for_successor(self, address: str, before: int) -> None:
         """Wait until an engine has been started again."""
-        self.seconds_until(lambda: self.engine(address) not in {0, before}, 30, f"{address} is served again")
+        self.seconds_until(lambda: self.engine(address) not in {0, before}, WAIT_SECONDS, f"{address} is served again")
 
     def seconds_until(self, look: Any, seconds: float, what: str) -> float:  # noqa: ANN401 - any condition
         """Wait for a condition, a server that does not answer being none; return how long that took."""

@@ -12,7 +12,7 @@ from tests.faults.books import audit, check_ledger, deliveries_of, door_log
 from tests.faults.databases import failing
 from tests.faults.load import Load
 from tests.faults.report import Row
-from tests.faults.site import Site
+from tests.faults.site import WAIT_SECONDS, Site
 from tests.faults.trial import FLOW, follow_alert
 
 pytestmark = pytest.mark.long
@@ -38,7 +38,7 @@ def test_emptied_journal_is_carried_on_from_and_its_losses_are_named(
             journal.flushall()
         seconds = follow_alert(site, load)
         load.wait_for_acknowledgements(FLOW)
-    site.seconds_until(lambda: get(site.run, "/v1/audit")["waiting"] == 0, 60, "nothing waits")
+    site.seconds_until(lambda: get(site.run, "/v1/audit")["waiting"] == 0, WAIT_SECONDS, "nothing waits")
     lost = check_lost(site, load)
     assert lost
     status, books = audit(site, "--acks", str(door_log(site)))

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.faults.books import audit, check_ledger, deliveries_of, settle
-from tests.faults.poisons import GOOD, POISONS, REJECTED_SECONDS, Poison, push_poisoned, rejected
+from tests.faults.poisons import GOOD, POISONS, Poison, push_poisoned, rejected
 from tests.faults.report import Row
-from tests.faults.site import Site
+from tests.faults.site import WAIT_SECONDS, Site
 
 pytestmark = pytest.mark.long
 
@@ -22,7 +22,7 @@ def test_only_the_culprit_is_rejected(site: Site, note: Callable[[Row], None], t
             ledger, alert_id = push_poisoned(site, poison)
             began = time.monotonic()
             assert (len(ledger.acknowledged), ledger.refused) == (GOOD + 1, 0)
-            site.seconds_until(lambda ledger=ledger: rejected(site, ledger), REJECTED_SECONDS, "it is rejected")
+            site.seconds_until(lambda ledger=ledger: rejected(site, ledger), WAIT_SECONDS, "it is rejected")
             settle(site)
         seconds.append(time.monotonic() - began)
         verdict = check_ledger(site, ledger, deliveries_of(site))

@@ -11,11 +11,10 @@ from tests.e2e.sender import PATIENCE, Sender
 from tests.faults.books import Verdict, audit, check_ledger, deliveries_of, settle
 from tests.faults.load import Ledger, Load, Push
 from tests.faults.report import Row
-from tests.faults.site import Site
+from tests.faults.site import WAIT_SECONDS, Site
 from tests.faults.stalls import Stall, watch_journal
 
 FLOW = 20  # acknowledgements before, between and after the injections
-RECOVERY_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +57,9 @@ def follow_alert(site: Site, load: Load) -> float:
     """Push a new alert until it is acknowledged, and return the seconds until it was stored and delivered."""
     push = Push(dispute(alert_id := fresh_id()), (alert_id,))
     with contextlib.closing(Sender(site.run)) as sender:
-        seconds = site.seconds_until(lambda: load.push(sender, push), RECOVERY_SECONDS, "a push is acknowledged")
+        seconds = site.seconds_until(lambda: load.push(sender, push), WAIT_SECONDS, "a push is acknowledged")
     return seconds + site.seconds_until(
-        lambda: is_delivered(site, alert_id), RECOVERY_SECONDS, "an alert is stored and delivered"
+        lambda: is_delivered(site, alert_id), WAIT_SECONDS, "an alert is stored and delivered"
     )
 
 
