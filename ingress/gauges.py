@@ -26,12 +26,13 @@ class JournalGauges(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Measure; without an answer say only that there was none."""
-        ready = describe_readiness(self._client, self._settings)["ready"]
-        yield gauge("door_ready", "1 while a push would be acknowledged", int(ready))
         state = None
         with suppress(JournalUnavailable):
             state = measure_journal(self._client, self._settings)
         yield gauge("journal_reachable", "1 while the journal answers", int(state is not None))
+        # One that does not answer is waited for once: whoever scrapes waits, too.
+        ready = state is not None and describe_readiness(self._client, self._settings)["ready"]
+        yield gauge("door_ready", "1 while a push would be acknowledged", int(ready))
         if state is None:
             return
         yield gauge("journal_entries", "Entries that are not settled yet", state.entries)
