@@ -60,7 +60,8 @@ def come_with_foreign_certificates(attacker: Attacker) -> None:
     """Come with a certificate that somebody else has signed, under the right name."""
     context = attacker.context()
     with tempfile.TemporaryDirectory() as folder:
-        context.load_cert_chain(make_foreign(Path(folder), Path(attacker.facts["CLIENT_CERT"])))
+        wanted = x509.load_pem_x509_certificate(Path(attacker.facts["CLIENT_CERT"]).read_bytes())
+        context.load_cert_chain(make_certificate(Path(folder), wanted.subject.rfc4514_string()))
         for _ in attacker.rounds(0.02):
             attacker.tries += 1
             with (
@@ -122,16 +123,16 @@ def trickle(attacker: Attacker, starts: Sequence[bytes], rest: bytes) -> None:
     attacker.read_answers(connections)
 
 
-def make_foreign(folder: Path, like: Path) -> Path:
-    """Make a certificate with the same name as another's, signed by itself; return the file of it and its key."""
-    wanted = x509.load_pem_x509_certificate(like.read_bytes())
+def make_certificate(folder: Path, name: str) -> Path:
+    """Make a certificate that is signed by itself; return the file of it and its key. `name` is as RFC 4514 has it."""
     key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name.from_rfc4514_string(name)
     builder = x509.CertificateBuilder(
-        issuer_name=wanted.issuer, subject_name=wanted.subject, public_key=key.public_key(),
-        serial_number=wanted.serial_number, not_valid_before=datetime.now(UTC) - timedelta(hours=1),
-        not_valid_after=datetime.now(UTC) + timedelta(days=1), extensions=list(wanted.extensions),
+        issuer_name=subject, subject_name=subject, public_key=key.public_key(),
+        serial_number=x509.random_serial_number(),
+        not_valid_before=datetime.now(UTC) - timedelta(hours=1), not_valid_after=datetime.now(UTC) + timedelta(days=1),
     )  # fmt: skip
-    own = folder / "foreign.pem"
+    own = folder / "own.pem"
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     own.write_bytes(builder.sign(key, SHA256()).public_bytes(Encoding.PEM) + pem)
     return own
