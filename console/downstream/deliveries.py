@@ -32,7 +32,9 @@ def list_deliveries(database: Database, sought: Sought, limit: int = 100, cursor
         (last_id,) = read_cursor("deliveries", cursor, str)
         if parse_uuid(last_id) is None:
             raise BadCursor("cursor: not a cursor of deliveries")
-    rows = database.execute(SELECT_DELIVERIES, asdict(sought) | {"last_id": last_id, "limit": limit + 1}).fetchall()
+    known = database.execute("SELECT id FROM subscriptions WHERE name = %s", [sought.subscription]).fetchone()
+    values = asdict(sought) | {"own": known["id"] if known else None, "last_id": last_id, "limit": limit + 1}
+    rows = database.execute(SELECT_DELIVERIES, values, prepare=False).fetchall()  # planned for these very values
     more, rows = len(rows) > limit, rows[:limit]
     return Page(rows, write_cursor("deliveries", str(rows[-1]["id"])) if more else None)
 
@@ -69,7 +71,8 @@ MATCHES = """
     AND (%(until)s::timestamptz IS NULL OR o.created_at < %(until)s)
 """
 SELECT_DELIVERIES = f"""
-    {SHOWN} WHERE {MATCHES} AND (%(last_id)s::uuid IS NULL OR o.id < %(last_id)s::uuid)
+    {SHOWN} WHERE {MATCHES} AND (%(own)s::uuid IS NULL OR o.subscription_id = %(own)s::uuid)
+        AND (%(last_id)s::uuid IS NULL OR o.id < %(last_id)s::uuid)
     ORDER BY o.id DESC LIMIT %(limit)s
 """
 SELECT_DELIVERY = f"{SHOWN} WHERE o.id = %(id)s"
