@@ -35,6 +35,7 @@ backlog = 1024
 timeout = 30
 graceful_timeout = 10
 keepalive = 30  # also the time a request's line and headers may take
+http_parser = "python"  # never the C one by chance: its newest published release lacks checks that gunicorn asks for
 limit_request_line = 4094
 limit_request_fields = 64
 limit_request_field_size = 8190
