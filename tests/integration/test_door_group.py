@@ -133,6 +133,21 @@ def test_no_proof_for_all(client: redis.Redis) -> None:
     assert client.xlen(STREAM) == 3
 
 
+def test_line_cut_between_the_answers(journal: Server, line: Proxy, client: redis.Redis) -> None:
+    """The entries' ids have arrived and the line is cut before the proof: nobody of the batch is promised anything."""
+    client.config_set("appendfsync", "no")  # so that the proof does not come
+    url = journal.url.replace(f":{journal.port}/", f":{line.port}/")
+    try:
+        with connect_journal(url, 10.0) as cut, ThreadPoolExecutor(1) as pool:
+            appending = pool.submit(append_entries, cut, Journal(timeout=10.0), [{b"b": b"x"}] * 3)
+            wait_for(lambda: client.xlen(STREAM) == 3)
+            line.cut()
+            with pytest.raises(JournalUnavailable, match="ConnectionError"):
+                appending.result(10)
+    finally:
+        client.config_set("appendfsync", "always")
+
+
 def test_line_cut_after_the_write(equipment: Equipment, journal: Server, line: Proxy, client: redis.Redis) -> None:
     """The line is cut before the proof arrives: all that shared the append are refused, and the door goes on."""
     with run_door(equipment.environment, equipment.file.parent) as door, ThreadPoolExecutor(PUSHES) as pool:
