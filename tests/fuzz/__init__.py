@@ -1,1 +1,1 @@
-"""Fuzzing, by `make fuzz`: FUZZ_SECONDS each."""
+"""Random bytes for the door and its parsers: `make fuzz`."""

@@ -1,0 +1,126 @@
+"""What reads strangers' bytes in the door: each says that it cannot, in its own way, and never anything else."""
+
+import gzip
+import json
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+
+from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from deploy.embedded.certificates import issue_certificate, make_authority
+from ingress.acknowledge import Refused, answer_push
+from ingress.authenticate import read_basic
+from ingress.body import unpack
+from ingress.handed import read_escaped_pem, read_structured
+from ingress.identity import read_certificate
+from ingress.ids import look_at_ids
+from ingress.peers import network_of
+from ingress.proxy import read_address
+from ingress.subject import read_name, same_name
+from schemas.document import NotAnAlert, read_document
+from schemas.sources import Source
+
+GoOn = Callable[[Callable[[], None]], None]
+MANY = settings(max_examples=500, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+LIMIT = 100_000
+SOURCES = (
+    Source(name="a", format="ethoca", subjects=("CN=x",)),
+    Source(name="b", format="reseller", subjects=("CN=x",), repair="bare-uuid"),
+)
+KEYS = st.sampled_from(["alertId", "EthocaID", "alerts", "payload", "providerId", "id", "event"]) | st.text(max_size=6)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+TEXTS = st.text(st.characters(codec="latin-1"), max_size=200)
+
+
+def spoil(good: bytes) -> st.SearchStrategy[bytes]:
+    """Return bytes of which a few are others."""
+    changes = st.lists(st.tuples(st.integers(0, len(good)), st.binary(max_size=3)), max_size=4)
+
+    def apply(chosen: list[tuple[int, bytes]]) -> bytes:
+        spoilt = good
+        for place, piece in chosen:
+            spoilt = spoilt[:place] + piece + spoilt[place + 1 :]
+        return spoilt
+
+    return changes.map(apply)
+
+
+def test_bodies(go_on: GoOn) -> None:
+    """The look at the ids never raises, and what it finds usable the workers can read."""
+    good = (
+        b'{"alerts": [{"alertId": "A", "n": 1.5e9, "u": d2599442-95fa-49bf-a0a2-086362ef2283}], "payload": {"id": 7}}'
+    )
+
+    @MANY
+    @given(st.binary(max_size=300) | spoil(good) | VALUES.map(write_json), st.sampled_from(SOURCES))
+    def examine(body: bytes, source: Source) -> None:
+        look = look_at_ids(body, source)
+        status = answer_push(look, source).status
+        assert status == (200 if any(look.ids) else 400)
+        try:
+            read_document(body, source)
+        except NotAnAlert:
+            assert not any(look.ids)
+
+    go_on(examine)
+
+
+def write_json(value: object) -> bytes:
+    """Write JSON as lax senders do: NaN and lone surrogates included."""
+    return json.dumps(value).encode("utf-8", "surrogatepass")
+
+
+def test_packed_bodies(go_on: GoOn) -> None:
+    """A packed body is unpacked up to the limit or refused."""
+
+    @MANY
+    @given(st.binary(max_size=300) | spoil(gzip.compress(b"x" * 5000)) | spoil(zlib.compress(b"x")))
+    def examine(body: bytes) -> None:
+        with suppress(Refused):
+            assert len(unpack(body, LIMIT)) <= LIMIT
+
+    go_on(examine)
+
+
+def test_certificates(go_on: GoOn) -> None:
+    """A certificate in a header is read, or it is a ValueError."""
+    issued = issue_certificate(make_authority(), "CN=x,O=y", side="client", hosts=["x.example"])
+    der = issued.certificate.public_bytes(Encoding.DER)
+
+    @MANY
+    @given(TEXTS, spoil(der), spoil(issued.certificate_pem()))
+    def examine(text: str, spoilt: bytes, pem: bytes) -> None:
+        for read, argument in (
+            (read_escaped_pem, text), (read_escaped_pem, pem.decode("latin-1")), (read_structured, text),
+        ):  # fmt: skip
+            with suppress(ValueError):
+                read(argument, "")
+        with suppress(ValueError):
+            read_structured(":AAAA:", text)
+        with suppress(ValueError):
+            read_certificate(spoilt)
+
+    go_on(examine)
+
+
+def test_names_addresses_headers(go_on: GoOn) -> None:
+    """Names of subjects, addresses, credentials: read, or refused in their own way."""
+
+    @MANY
+    @given(TEXTS, st.text(max_size=60))
+    def examine(text: str, name: str) -> None:
+        with suppress(ValueError):
+            found = read_name(name)
+            assert same_name(found, found)
+        assert isinstance(read_basic(text.encode("latin-1")), bytes)
+        read_address(text)
+        network_of(text)
+
+    go_on(examine)
