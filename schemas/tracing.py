@@ -1,4 +1,4 @@
-"""Tracing by OpenTelemetry: one trace from the push to each delivery. Off, and then nothing of it is even imported.
+"""Tracing by OpenTelemetry: one trace from the push to each delivery. Off, and then spans are not even imported.
 
 It is on when OTEL_EXPORTER_OTLP_ENDPOINT, or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, names a collector that takes OTLP over
 HTTP. The other variables of OpenTelemetry hold as well: headers, sampler, resource attributes, delays. Needs the
