@@ -4,7 +4,6 @@ It holds the token's digest, so a token that is revoked, expired or replaced in 
 that it began. The cookie is Flask's: signed, not encrypted; the digest is keyed and of no use to who reads it.
 """
 
-import secrets
 import time
 from datetime import timedelta
 
@@ -54,11 +53,3 @@ def read_digest() -> bytes | None:
         return None
     age = time.time() - since
     return bytes.fromhex(digest) if -CLOCK_SECONDS <= age < LIFETIME.total_seconds() else None
-
-
-def read_anti_forgery_token() -> str:
-    """Return the session's anti-forgery token, made when it is first asked for."""
-    token = session.get("csrf")
-    if not isinstance(token, str):
-        token = session["csrf"] = secrets.token_urlsafe(32)
-    return token

@@ -71,11 +71,13 @@ def lead_to_sign_in(app: Flask) -> None:
         if not wants_page(request):
             return tell_problem(problem.status, problem.detail, problem.headers)
         here = request.full_path.rstrip("?") if request.method == "GET" else None
-        if here and request.headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"}:
-            # A link elsewhere led here, so the browser left out the cookie, which is SameSite=Strict. With a page of
-            # ours that leads to the same place it is sent.
-            return show("onward.html", next=choose_next(here))
-        return redirect(url_for("sign_in.show_form", next=here), HTTPStatus.SEE_OTHER.value)
+        way = url_for("sign_in.show_form", next=here)
+        if request.headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"}:
+            # Another site led here, so the browser left out the cookie, which is SameSite=Strict. From a page of ours
+            # it is sent, and the sign-in leads on whoever has signed in. Not straight back to here: that would count as
+            # a reload, which still comes from the other site.
+            return show("onward.html", next=way)
+        return redirect(way, HTTPStatus.SEE_OTHER.value)
 
 
 def show(template: str, status: HTTPStatus = HTTPStatus.OK, **values: str) -> Response:

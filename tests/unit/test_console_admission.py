@@ -14,9 +14,9 @@ from console.access.caller import Caller, Role, role_needed
 from console.access.digest import PREFIX, digest_token, looks_like_token, make_token
 from console.web.admission import admit_person, admit_program, install_admission, name_actor
 from console.web.attempts import Attempts
-from console.web.forgery import offer_fields
+from console.web.forgery import offer_fields, offer_token
 from console.web.problem import answer_problems
-from console.web.session import LIFETIME, configure_sessions, read_anti_forgery_token
+from console.web.session import LIFETIME, configure_sessions
 from console.web.sign_in import choose_next, create_sign_in, lead_to_sign_in
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def build(origin: str | None = None) -> Flask:
     @app.route("/", methods=["GET", "POST"])
     def page() -> str:
         admit_person(request)
-        return f"{name_actor()} {read_anti_forgery_token()}"
+        return f"{name_actor()} {offer_token()}"
 
     @app.route("/v1/thing", methods=["GET", "POST"])
     def thing() -> str:
@@ -134,7 +134,7 @@ def test_the_configured_origin_counts(client: FlaskClient) -> None:
     behind = build("https://alerts.example.com").test_client()
     answer = behind.get("/sign-in", base_url="https://internal")
     cookie = answer.headers["Set-Cookie"]
-    assert cookie.startswith("__Host-alert-intake=")
+    assert cookie.startswith("__Host-alert-intake-form=")
     assert {"Secure", "HttpOnly", "SameSite=Strict", "Path=/"} <= {part.strip() for part in cookie.split(";")}
     assert "Domain" not in cookie
     csrf = answer.text.partition('name="csrf_token" value="')[2].partition('"')[0]
@@ -142,6 +142,7 @@ def test_the_configured_origin_counts(client: FlaskClient) -> None:
         data = {"csrf_token": csrf, "token": TOKEN}
         given = behind.post("/sign-in", data=data, headers={"Origin": origin}, base_url="https://internal")
         assert given.status_code == status
+    assert given.headers["Set-Cookie"].startswith("__Host-alert-intake=")
 
 
 def test_what_a_browser_repeats_by_itself_changes_nothing(client: FlaskClient) -> None:
@@ -174,8 +175,16 @@ def test_a_link_from_elsewhere_works(client: FlaskClient) -> None:
     """The browser leaves out the Strict cookie then; a page of ours leads on to the same place, and it is sent."""
     answer = client.get("/?a=1&b=<", headers=BROWSER | {"Sec-Fetch-Site": "cross-site"})
     assert answer.status_code == 200
-    assert '<meta http-equiv="refresh" content="0; url=/?a=1&amp;b=' in answer.text
+    assert '<meta http-equiv="refresh" content="0; url=/sign-in?next=/?a%3D1%26b%3D' in answer.text
     assert client.get("/", headers=BROWSER | {"Sec-Fetch-Site": "same-origin"}).status_code == 303
+
+
+def test_nobody_is_signed_out_from_elsewhere(client: FlaskClient) -> None:
+    """What comes without the session's cookie, as a form or a link of another site does, never sets that cookie."""
+    for method, path in (("GET", "/"), ("POST", "/"), ("GET", "/sign-in"), ("POST", "/sign-in"), ("POST", "/sign-out")):
+        for headers in (BROWSER, BROWSER | {"Sec-Fetch-Site": "cross-site", "Origin": "https://elsewhere.example"}):
+            answer = build().test_client().open(path, method=method, headers=headers)
+            assert not [one for one in answer.headers.getlist("Set-Cookie") if one.startswith("alert-intake=")]
 
 
 @pytest.mark.parametrize(
