@@ -63,8 +63,10 @@ class Crowd:
         return [connection for connection in guests if isinstance(connection, TlsSocket)]
 
     def _turn_out_oldest(self) -> None:
-        """End the connection of the stranger that came first; whoever serves it finds it at its end."""
-        connection = self._strangers.pop(next(iter(self._strangers)), None)
+        """End the connection of the stranger that came first, but for the last one; whoever serves it finds it so."""
+        if len(self._strangers) < 2:
+            return
+        connection = self._strangers.pop(next(iter(self._strangers)))
         with suppress(OSError):  # gone already
             getattr(connection, "_sock", connection).shutdown(SHUT_RDWR)
 
