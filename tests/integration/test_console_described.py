@@ -15,21 +15,19 @@ from tests.integration.described import SHORT, ask_everything, name_ids
 from workers.intake.pipeline import drain
 from workers.settings import load_workshop
 
-SECONDS = 15
-
 
 def test_nothing_that_can_be_asked_is_a_fault(
     tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Right requests and wrong ones, on what is there and what is not: no 5xx, every answer of the described shape."""
     with run_site(tmp_path, request) as site:
-        answered = ask_site(site, tmp_path, monkeypatch, SECONDS, *SHORT)
+        answered = ask_site(site, tmp_path, monkeypatch, *SHORT)
         assert answered.total() > 100
         assert {200, 400, 401} <= answered.keys()
         assert max(answered) < 500
 
 
-def ask_site(site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch, seconds: int, *options: str) -> Counter[int]:
+def ask_site(site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch, *options: str) -> Counter[int]:
     """Fill the console's database, ask everything, and return how often each status was answered."""
     for name, value in site.environment.items():
         monkeypatch.setenv(name, value)
@@ -37,9 +35,7 @@ def ask_site(site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch, seconds:
     token = site.add_token(f"fuzz {uuid4()}", "operate")
     description = name_ids(requests.get(f"{site.client.url}/openapi.json", timeout=20).json(), ids)
     del description["paths"]["/v1/events"]  # a stream, which has no end
-    found = ask_everything(
-        description, site.client.url, folder, seconds, "--header", f"Authorization: Bearer {token}", *options
-    )
+    found = ask_everything(description, site.client.url, folder, "--header", f"Authorization: Bearer {token}", *options)
     assert not found, found
     lines = [json.loads(line) for line in site.client.process.errors.read_text().splitlines() if line.startswith("{")]
     return Counter(line["status"] for line in lines if line["event"] == "answered")
