@@ -16,6 +16,7 @@ from tests.integration.door import Process
 
 ROUNDS = 5
 SECONDS = 5.0
+WARM_SECONDS = 1.0
 SENDERS = 2  # processes
 CONNECTIONS = 16  # of each
 WAYS = {True: "connections that stay", False: "a new connection for each push"}
@@ -42,7 +43,7 @@ def measure_ceiling(tell: Callable[[str], object], rounds: int = ROUNDS, seconds
         for keep_alive in WAYS:
             for name, server in servers.items():
                 tell(f"ceiling: {name}, {WAYS[keep_alive]}, warming")
-                measure(bench, server, Rates(), 1.0, keep_alive=keep_alive)
+                push_together(bench.plan(server, CONNECTIONS, WARM_SECONDS, keep_alive=keep_alive), SENDERS)
         for number in range(rounds):
             for keep_alive in WAYS:
                 order = list(servers) if number % 2 else list(reversed(servers))
