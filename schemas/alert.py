@@ -11,8 +11,6 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
 from schemas.times import iso_time
 
 # Facts are canonical field name -> text. Money is a plain decimal ("125.40"), a time is UTC ISO 8601 with milliseconds
@@ -144,19 +142,6 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - a column is of any type
             return [plain(item) for item in value]
         case _:
             return value
-
-
-def content_of(message: Message) -> bytes:
-    """Return what a message says, as bytes that are equal whenever it says the same again, whatever its spelling.
-
-    Left out is what differs on every retry and is no fact (age, hours left, times of the sending, the platform's own
-    id), and zeros at the end of an amount's decimals. Their fingerprints are kept, so these bytes must never change.
-    """
-    facts = message.facts
-    for name in ("amount", "chargeback_amount"):
-        if "." in facts.get(name, ""):
-            facts = facts | {name: facts[name].rstrip("0").rstrip(".")}
-    return msgspec.json.encode([message.kind, message.event, message.status, facts], order="sorted")
 
 
 ROW_ATTRIBUTES = (

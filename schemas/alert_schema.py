@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from marshmallow import EXCLUDE, Schema
 
 from schemas import vocabulary
-from schemas.fields import INDEXED_LIMIT, CardNumber, Currency, Digits, Fact, Money, Text, Time, Word
+from schemas.fields import INDEXED_LIMIT, Digits, Fact, Text, Word
+from schemas.typed_fields import CardNumber, Currency, Money, Time
 
 
 class AlertSchema(Schema):

@@ -5,27 +5,19 @@ reservation raises `Kept`, by which marshmallow keeps the value and lists why. N
 Values come from `document.parse_json`: integers are str, other numbers Decimal.
 """
 
-import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from marshmallow import ValidationError, fields
 
-from schemas.cards import LONGEST, SHORTEST, mask_cards
-from schemas.money import UnreadableAmount, normalize_amount
-from schemas.times import UnreadableTime, normalize_time
+from schemas.cards import LONGEST, mask_cards
 from schemas.vocabulary import plain_word, replace_unstorable
-
-if TYPE_CHECKING:
-    from datetime import tzinfo
 
 TEXT_LIMIT = 1000
 # An indexed column: PostgreSQL refuses index rows over 2704 bytes, and a character may take four.
 INDEXED_LIMIT = 255
-_LONGEST_CARD = LONGEST + 3 * (LONGEST - 1)
-_SEPARATORS = re.compile(r"[\s\-]+")
-_MASKED_CARD = re.compile(r"([0-9]{0,8})[*xX#•]+([0-9]{0,4})")
+LONGEST_CARD = LONGEST + 3 * (LONGEST - 1)
 
 
 class Kept(ValidationError):
@@ -68,7 +60,7 @@ class Text(Fact):
         if len(storable) > self.limit:
             # Masked before it is cut, so that no part of a card number is left at the end.
             raise Kept(
-                mask_cards(storable[: self.limit + _LONGEST_CARD])[: self.limit], f"cut to {self.limit} characters"
+                mask_cards(storable[: self.limit + LONGEST_CARD])[: self.limit], f"cut to {self.limit} characters"
             )
         if storable is not text:
             raise Kept(storable, "characters that cannot be stored were replaced")
@@ -93,42 +85,6 @@ class Word(Fact):
         return known
 
 
-class Money(Fact):
-    """An amount of money as plain decimal text, 0 or more."""
-
-    def read(self, value: object) -> str:  # noqa: D102 - see Fact
-        if not isinstance(value, str | Decimal):
-            raise ValidationError(f"not an amount but {name_type(value)}")
-        try:
-            return normalize_amount(value)
-        except UnreadableAmount as error:
-            raise ValidationError(str(error)) from error
-
-
-class Currency(Fact):
-    """A currency by the three letters of ISO 4217, upper case."""
-
-    def read(self, value: object) -> str:  # noqa: D102 - see Fact
-        text = read_text(value)
-        if len(text) != 3 or not text.isascii() or not text.isalpha():
-            raise ValidationError("not three letters")
-        return text.upper()
-
-
-class Time(Fact):
-    """A time as UTC ISO 8601 with milliseconds. The schema that holds the field knows the zone of times without one."""
-
-    zone: "tzinfo"
-
-    def read(self, value: object) -> str:  # noqa: D102 - see Fact
-        if not isinstance(value, str):
-            raise ValidationError(f"not a time but {name_type(value)}")
-        try:
-            return normalize_time(value, self.zone)
-        except UnreadableTime as error:
-            raise ValidationError(str(error)) from error
-
-
 class Digits(Fact):
     """From `shortest` to `longest` digits, kept as text."""
 
@@ -143,22 +99,6 @@ class Digits(Fact):
             wanted = f"{self.shortest} to {self.longest}" if self.shortest < self.longest else str(self.shortest)
             raise ValidationError(f"not {wanted} digits")
         return text
-
-
-class CardNumber(Fact):
-    """A card number as 13 to 19 digits, or one already masked, as its clear digits around one asterisk."""
-
-    def read(self, value: object) -> str:  # noqa: D102 - see Fact
-        text = read_text(value)
-        if len(text) > _LONGEST_CARD:
-            raise ValidationError(f"not {SHORTEST} to {LONGEST} digits")
-        text = _SEPARATORS.sub("", text)
-        if SHORTEST <= len(text) <= LONGEST and text.isascii() and text.isdigit():
-            return text
-        masked = _MASKED_CARD.fullmatch(text)
-        if masked is None:
-            raise ValidationError(f"not {SHORTEST} to {LONGEST} digits")
-        return f"{masked[1]}*{masked[2]}"
 
 
 def read_text(value: object) -> str:

@@ -13,10 +13,11 @@ from marshmallow import ValidationError
 from schemas import vocabulary
 from schemas.alert import Facts, Problem
 from schemas.alert_schema import readers_of
-from schemas.cards import SHORTEST, holds_candidate, mask_cards
+from schemas.cards import SHORTEST, mask_cards
 from schemas.fields import Kept
+from schemas.gathering import gather_facts
 from schemas.keyring import Keyring
-from schemas.vocabulary import gather_facts, show_value
+from schemas.vocabulary import show_value
 
 # Not text: what looks like a card number in one of these is no value that could be kept masked.
 _UNMASKABLE = frozenset({"amount", "chargeback_amount"})
@@ -98,11 +99,9 @@ def describe_card(facts: Facts, number: str) -> None:
 
 def mask_facts(facts: Facts, problems: list[Problem]) -> None:
     """Mask card numbers in every fact, and list where one stood."""
-    long = {name: value for name, value in facts.items() if len(value) >= SHORTEST and name not in _TIMES}
-    # One look at all of them: hardly ever is there anything to mask.
-    if not holds_candidate(long.values()):
-        return
-    for name, value in long.items():
+    for name, value in list(facts.items()):
+        if len(value) < SHORTEST or name in _TIMES:
+            continue
         masked = mask_cards(value)
         if masked != value:
             problems.append(Problem(name, show_value(masked), "looked like a card number"))

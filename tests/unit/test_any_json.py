@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.alert import FACTS, Message, content_of
+from schemas.alert import FACTS, Message
+from schemas.content import content_of
 from schemas.document import parse_json
 from schemas.forwarded import forward_body
 from schemas.presented import present_alert

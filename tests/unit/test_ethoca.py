@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from schemas import ethoca
-from schemas.alert import content_of
+from schemas.content import content_of
 from schemas.document import NotAnAlert, parse_json, split_alerts
 from tests.unit.messages import ETHOCA, KEYRING, listed, read_body, read_ethoca, sample
 

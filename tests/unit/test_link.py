@@ -4,7 +4,8 @@ import pytest
 
 from schemas.alert import Alert
 from tests.unit.messages import alert_of, read_ethoca, read_reseller
-from workers.intake.link import find_partners, transaction_keys
+from workers.intake.link import find_partners
+from workers.intake.transactions import transaction_keys
 
 ARN = "74537604221222132710572"
 PURCHASE = {

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from schemas import reseller
-from schemas.alert import content_of
+from schemas.content import content_of
 from schemas.document import NotAnAlert
 from tests.unit.messages import KEYRING, RESELLER, listed, read_body, read_reseller, sample
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from schemas.alert import FACTS, Problem
-from schemas.vocabulary import ALIASES, CLOSED_STATUSES, OPEN_STATUSES, STATUSES, gather_facts, kind_of, show_value
+from schemas.gathering import gather_facts
+from schemas.vocabulary import ALIASES, CLOSED_STATUSES, OPEN_STATUSES, STATUSES, kind_of, show_value
 from tests.unit.messages import listed, read_ethoca, read_reseller
 
 # What a sender might write for each fact, and what it becomes. A fact that is not here takes any text as it is.

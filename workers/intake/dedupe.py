@@ -13,7 +13,8 @@ from typing import Any
 
 from uuid_utils.compat import uuid7
 
-from schemas.alert import Alert, Message, content_of
+from schemas.alert import Alert, Message
+from schemas.content import content_of
 from schemas.keyring import Keyring
 from schemas.times import iso_milliseconds
 from schemas.vocabulary import CLOSED_STATUSES

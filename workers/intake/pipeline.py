@@ -18,13 +18,7 @@ from workers.enrich.local import enrich_alert
 from workers.enrich.rules import Rules, load_rules
 from workers.intake import announce, claims, dedupe, link, store
 from workers.intake.consume import Consumer
-from workers.intake.incarnation import (
-    EntryIdRecurred,
-    JournalReplaced,
-    Life,
-    note_added,
-    open_journal,
-)
+from workers.intake.incarnation import EntryIdRecurred, JournalReplaced, Life, note_added, open_journal
 from workers.intake.losses import enter_anew
 from workers.intake.outcomes import Decisions, Report, name_requests
 from workers.intake.refusals import REFUSALS, reject_unstorable, retried_on_conflict
