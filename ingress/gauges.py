@@ -1,20 +1,16 @@
 """What the platform's listener measures when it is asked: the journal as the door sees it, and the certificates."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime
-from pathlib import Path
 
 import redis
-from cryptography import x509
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from ingress.readiness import describe_readiness
-from ingress.trust import read_authorities, read_revocations
+from schemas.certificates import read_expiries
 from schemas.configuration import Journal, Tls
 from schemas.journal import JournalUnavailable, list_limits, measure_journal
-from schemas.secret import ConfigurationError
 
 
 class JournalGauges(Collector):
@@ -47,40 +43,18 @@ class CertificateGauges(Collector):
     """Until when the door's files of trust are good. A file that cannot be read is at its end: 0."""
 
     def __init__(self, tls: Tls | None) -> None:
-        self._files: dict[str, Callable[[], datetime | None]] = {}
-        if tls is not None:
-            self._files = {
-                "certificate": lambda: first_end(x509.load_pem_x509_certificates(Path(tls.certificate).read_bytes())),
-                "client_ca": lambda: first_end(read_authorities(tls.client_ca)),
-            }
-            if tls.crl is not None:
-                crl = tls.crl
-                self._files["crl"] = lambda: first_update(read_revocations(crl))
+        self._tls = tls
 
     def collect(self) -> Iterator[Metric]:
         """Read the files anew."""
         text = "When the first certificate of the file expires, or the revocation list is due"
         family = GaugeMetricFamily("alert_intake_certificate_expiry_timestamp_seconds", text, labels=("file",))
-        for name, read in self._files.items():
-            try:
-                end = read()
-            except (ConfigurationError, OSError, ValueError):
-                family.add_metric([name], 0.0)
-            else:
-                if end is not None:
-                    family.add_metric([name], end.timestamp())
+        for expiry in read_expiries(self._tls) if self._tls else ():
+            if expiry.fault is not None:
+                family.add_metric([expiry.file], 0.0)
+            elif expiry.ends is not None:
+                family.add_metric([expiry.file], expiry.ends.timestamp())
         yield family
-
-
-def first_end(certificates: list[x509.Certificate] | tuple[x509.Certificate, ...]) -> datetime:
-    """Return when the first of the certificates expires. Raises ValueError when there is none."""
-    return min(certificate.not_valid_after_utc for certificate in certificates)
-
-
-def first_update(lists: tuple[x509.CertificateRevocationList, ...]) -> datetime | None:
-    """Return when the first of the lists has to be replaced, None when none of them says."""
-    ends = [one.next_update_utc for one in lists if one.next_update_utc is not None]
-    return min(ends, default=None)
 
 
 def gauge(name: str, text: str, value: float) -> Metric:

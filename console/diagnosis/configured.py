@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from cryptography import x509
-
-from console.diagnosis.check import Check, check_expiry
+from console.diagnosis.check import DAYS_LEFT, Check, check_expiry
+from schemas.certificates import read_expiries
 from schemas.configuration import Configuration, Tls
 from schemas.keyring import load_keyring
 from schemas.secret import ConfigurationError, Secret
@@ -42,22 +41,13 @@ def check_certificates(tls: Tls | None) -> Iterator[Check]:
     if tls is None:
         yield Check("certificates", True, "none configured: a proxy ends TLS")
         return
-    for name, path in (("tls.certificate", tls.certificate), ("tls.client_ca", tls.client_ca)):
-        try:
-            certificates = x509.load_pem_x509_certificates(Path(path).read_bytes())
-        except (OSError, ValueError) as error:
-            yield Check(name, False, f"{path} cannot be read ({error})")
-            continue
-        yield check_expiry(name, min(certificate.not_valid_after_utc for certificate in certificates))
     yield check_readable("tls.key", tls.key)
-    if tls.crl:
-        try:
-            crl = x509.load_pem_x509_crl(Path(tls.crl).read_bytes())
-        except (OSError, ValueError) as error:
-            yield Check("tls.crl", False, f"{tls.crl} cannot be read ({error})")
-        else:
-            if crl.next_update_utc is not None:
-                yield check_expiry("tls.crl", crl.next_update_utc, days_needed=0)
+    for expiry in read_expiries(tls):
+        if expiry.fault is not None:
+            yield Check(f"tls.{expiry.file}", False, expiry.fault)
+        elif expiry.ends is not None:
+            # A list is replaced when it is due, not weeks before.
+            yield check_expiry(f"tls.{expiry.file}", expiry.ends, 0 if expiry.file == "crl" else DAYS_LEFT)
 
 
 def check_readable(name: str, path: str) -> Check:

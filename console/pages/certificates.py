@@ -2,14 +2,12 @@
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 
-from cryptography import x509
-
+from schemas.certificates import Expiry, read_expiries
 from schemas.configuration import Tls
 
 KEPT_SECONDS = 60.0
+NAMES = {"certificate": "Server certificate", "client_ca": "Client CA", "crl": "Revocation list"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +39,14 @@ class Certificates:
 
 def look_at_files(tls: Tls) -> list[Certificate]:
     """Return how the server's certificate, the CAs that certify senders, and the list of revoked ones stand."""
-    named = {"Server certificate": tls.certificate, "Client CA": tls.client_ca}
-    found = [look_at(name, Path(path)) for name, path in named.items()]
-    return [*found, look_at("Revocation list", Path(tls.crl), crl=True)] if tls.crl else found
+    return [show_expiry(expiry) for expiry in read_expiries(tls)]
 
 
-def look_at(name: str, path: Path, *, crl: bool = False) -> Certificate:
-    """Return how one PEM file stands."""
-    try:
-        text = path.read_bytes()
-        if crl:
-            ends = x509.load_pem_x509_crl(text).next_update_utc
-        else:
-            ends = min(one.not_valid_after_utc for one in x509.load_pem_x509_certificates(text))
-    except (OSError, ValueError) as error:
-        return Certificate(name, None, f"{path.name} cannot be read ({type(error).__name__})")
-    if ends is None:
+def show_expiry(expiry: Expiry) -> Certificate:
+    """Return an expiry as people read it."""
+    name = NAMES[expiry.file]
+    if expiry.fault is not None:
+        return Certificate(name, None, expiry.fault)
+    if expiry.ends is None or expiry.days is None:
         return Certificate(name, float("inf"), "names no end")
-    days = (ends - datetime.now(UTC)).total_seconds() / 86_400
-    return Certificate(name, days, f"until {ends:%Y-%m-%d}")
+    return Certificate(name, expiry.days, f"until {expiry.ends:%Y-%m-%d}")

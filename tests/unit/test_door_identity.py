@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from deploy.embedded.certificates import Issued, issue_certificate, make_authority, make_crl
 from ingress.identity import Certificate, Distrusted, Pins, read_certificate, read_pins
 from ingress.proxy import ProxiedCertificates
-from ingress.trust import read_revocations
+from schemas.certificates import read_revocations
 from schemas.configuration import Tls
 from schemas.door import Proxy
 from schemas.secret import ConfigurationError
