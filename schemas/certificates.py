@@ -1,4 +1,4 @@
-"""The files that [tls] names: read them, and say until when each is good. The door uses them, the window tells of them."""
+"""The files that [tls] names: reading them, and until when each is good, for the door and for whoever watches it."""
 
 import re
 from collections.abc import Iterator
