@@ -25,6 +25,7 @@ from schemas.secret import ConfigurationError
 
 CONTEXT_SECONDS = 600.0  # then a new one: no session ticket is good for longer
 VERIFY_AT_ONCE = 50
+FIRST_REQUEST_SECONDS = 3.0
 
 
 class RotatingContext:
@@ -60,9 +61,10 @@ class RotatingContext:
             self._judge_connections()
 
     def end_connections(self) -> None:
-        """Let every connection end after the request in hand."""
+        """Let every connection end after the request in hand; one that is new may still make its first."""
         for connection in self._crowd.connections():
-            connection.end_reading()
+            if connection.answered or time.monotonic() - connection.began > FIRST_REQUEST_SECONDS:
+                connection.end_reading()
 
     def prove(self) -> None:
         """Note that the connection which this greenlet serves has pushed."""
@@ -80,6 +82,7 @@ class RotatingContext:
         guest.rawlink(lambda ended: self._crowd.leave(address, ended))
         context = self._context
         connection = context.wrap_socket(sock, **{**options, "do_handshake_on_connect": False})
+        connection.began = time.monotonic()
         self._crowd.replace(guest, connection)
         try:
             with gevent.Timeout(self._handshake_seconds, TimeoutError):

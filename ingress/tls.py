@@ -21,10 +21,14 @@ DER = 2  # of the ssl module's own constants, unpublished
 class TlsSocket(SSLSocket):  # type: ignore[misc]  # gevent is published without type information
     """A TLS connection that says goodbye (close_notify), without which strict clients report a truncation.
 
-    `last_request`: the next request is answered, and then the connection ends.
+    last_request  the next request is answered, and then the connection ends
+    answered      a request has been answered
+    began         when the handshake began, on the monotonic clock
     """
 
     last_request = False
+    answered = False
+    began = 0.0
     _joins = False
     _kept = b""
 
@@ -59,6 +63,8 @@ class TlsSocket(SSLSocket):  # type: ignore[misc]  # gevent is published without
 
     def presented(self) -> Handed | None:
         """Return what the peer has shown, None when it showed nothing. Of a resumed session the leaf alone is known."""
+        if self._sslobj is None:  # closed
+            return None
         leaf = self.getpeercert(True)
         if not leaf:
             return None

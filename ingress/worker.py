@@ -4,10 +4,12 @@ gunicorn answers such requests with a page that quotes what it could not read, a
 to its end. Both are a stranger's to abuse.
 """
 
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import gevent
+from gevent.server import StreamServer
 from gunicorn.http import errors
 from gunicorn.util import write_nonblock
 from gunicorn.workers.ggevent import GeventWorker
@@ -15,6 +17,7 @@ from gunicorn.workers.ggevent import GeventWorker
 from ingress import metrics
 from ingress.acknowledge import Fault, error_envelope
 from ingress.log import open_log
+from ingress.tls import TlsSocket
 
 DISCARD_BYTES = 8 * 1024 * 1024
 DISCARD_SECONDS = 5.0
@@ -28,8 +31,38 @@ REASONS: dict[type[Exception], tuple[int, str, str]] = {
 BAD_REQUEST = (400, "Bad Request", "BAD_REQUEST")
 
 
+class Bound:
+    """Stands for a listener, also when that is closed: all that gunicorn asks it is its name."""
+
+    def __init__(self, listener: Any) -> None:  # noqa: ANN401 - gevent has no types
+        self._name = listener.getsockname()
+
+    def getsockname(self) -> Any:  # noqa: ANN401 - a path, or an address with its port
+        """Return where it was bound."""
+        return self._name
+
+
+class PatientServer(StreamServer):  # type: ignore[misc]  # gevent is published without type information
+    """Serves a connection whose handshake ends after the listener was closed; gevent forgets by what."""
+
+    def close(self) -> None:
+        """Listen no more."""
+        handle = self.__dict__.get("handle")
+        super().close()
+        if handle is not None:
+            self.handle = handle
+
+
 class DoorWorker(GeventWorker):  # type: ignore[misc]  # gunicorn is published without type information
     """Serves connections until each ends. Its methods are gunicorn's hooks."""
+
+    def server_class(self, listener: Any, *, spawn: Any, ssl_context: Any = None, **_options: Any) -> StreamServer:  # noqa: ANN401
+        """Return what accepts connections. gunicorn takes this for a class of WSGI servers, and so are its options."""
+        secured = {} if ssl_context is None else {"ssl_context": ssl_context}
+        server = PatientServer(listener, handle=partial(self.handle, Bound(listener)), spawn=spawn, **secured)
+        if self.cfg.workers > 1:
+            server.max_accept = 1
+        return server
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> Any:  # noqa: ANN401 - gunicorn's
         """Serve one request. Raises StopIteration, gunicorn's word for the end of a connection."""
@@ -42,6 +75,8 @@ class DoorWorker(GeventWorker):  # type: ignore[misc]  # gunicorn is published w
             raise
         if not discard_rest(req):
             raise StopIteration
+        if isinstance(sock, TlsSocket):
+            sock.answered = True
         return goes_on
 
     def handle_error(self, _req: Any, client: Any, addr: Any, exc: BaseException) -> None:  # noqa: ANN401 - as above

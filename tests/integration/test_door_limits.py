@@ -1,14 +1,13 @@
 """Limits hold for the door as a whole: over all its worker processes, killed ones included."""
 
 import gzip
-import http.client
 import os
 import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from tests.integration.door import (
     run_platform,
     wait_for,
 )
+from tests.integration.processes import holds, workers
 
 WORKERS = 3
 
@@ -50,25 +50,6 @@ def limited(equipment: Equipment, tmp_path: Path, *settings: str, source: str = 
         yield door
 
 
-def pids(door: Process) -> set[int]:
-    """Return the worker processes that have ever been ready."""
-    return {line["process"] for line in door.written() if line["event"] == "worker ready"}
-
-
-def serving(door: Process, connection: http.client.HTTPSConnection) -> int:
-    """Return the worker process that serves a connection: the one that has it open, as the kernel shows it."""
-    own = connection.sock.getsockname()[1]
-    remote = f":{own:04X} 01"
-    for pid in pids(door):
-        table = Path(f"/proc/{pid}/net/tcp").read_text()
-        inodes = {line.split()[9] for line in table.splitlines() if remote in line}
-        for link in Path(f"/proc/{pid}/fd").iterdir():
-            with suppress(OSError):
-                if link.readlink().name.removeprefix("socket:[").rstrip("]") in inodes - {"0"}:
-                    return pid
-    raise AssertionError("no process has the connection open")
-
-
 def push_many(sender: Sender, pushes: int) -> Counter[int]:
     """Push on new connections, several at a time, so that all processes take part; return what was answered."""
     with ThreadPoolExecutor(6) as pool:
@@ -82,10 +63,10 @@ def test_failed_authentications_over_all_processes(equipment: Equipment, tmp_pat
         wrong = replace(right, headers=basic("ethoca", "wrong"))
         first = push_many(wrong, 15)
         assert first == {401: 15}
-        victims = pids(door)
+        victims = workers(door)
         for pid in victims:
             os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: len(pids(door)) == 2 * WORKERS)
+        wait_for(lambda: len(workers(door)) == 2 * WORKERS)
         second = push_many(wrong, 30)
         assert (second[401], second[429]) in {(5, 25), (6, 24)}  # one more if a ten-second slot has just gone
         answer = wrong.push()
@@ -101,7 +82,7 @@ def test_rate_of_a_source_over_all_processes(equipment: Equipment, tmp_path: Pat
         assert first == {200: 6}
         kept = sender.connect()
         own = sender.push(connection=kept)
-        hanging = min(pids(door) - {serving(door, kept)})
+        hanging = min(workers(door) - {holds(door, kept.sock)})
         os.kill(hanging, signal.SIGSTOP)
         try:
             answers = [own, *(sender.push(connection=kept) for _ in range(20))]

@@ -16,7 +16,9 @@ from deploy.embedded.certificate_files import CLIENT_SUBJECT, LOOPBACK, read_pai
 from deploy.embedded.certificates import Issued, issue_certificate, make_crl
 from deploy.embedded.engine import Server
 from tests.conftest import CertificateFiles
-from tests.integration.door import Equipment, Sender, equip, run_door, wait_for
+from tests.integration.door import Equipment, Sender, answers, equip, run_door, wait_for
+from tests.integration.processes import holds
+from tests.integration.smuggling import exchange, request
 
 NO_CONNECTION = (ssl.SSLError, ConnectionError)
 
@@ -209,3 +211,19 @@ def test_idle_connection_does_not_hold_the_end(equipment: Equipment) -> None:
         assert door.popen.wait(15) == 0
         assert time.monotonic() - started < 6
         idle.close()
+
+
+def test_connection_that_has_just_come_is_served_at_the_end(equipment: Equipment) -> None:
+    """Who has connected before a stop may shake hands and push after it: no push is refused for a restart."""
+    with ExitStack() as stack:
+        door = stack.enter_context(run_door(equipment.environment, equipment.file.parent))
+        sender = equipment.ethoca(door)
+        plain = stack.enter_context(socket.create_connection(("127.0.0.1", door.port), timeout=10))
+        wait_for(lambda: holds(door, plain))
+        door.popen.terminate()
+        wait_for(lambda: not answers(door.bind))
+        connection = stack.enter_context(sender.context().wrap_socket(plain, server_hostname="localhost"))
+        connection.sendall(request(sender).replace(b"Connection: close", b"Connection: keep-alive"))
+        answer = exchange(connection, b"")
+    assert answer.startswith(b"HTTP/1.1 200"), answer
+    assert b"Connection: close" in answer
