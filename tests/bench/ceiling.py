@@ -56,11 +56,13 @@ def measure_ceiling(tell: Callable[[str], object], rounds: int = ROUNDS, seconds
 def measure(bench: Bench, server: Process, rates: Rates, seconds: float, *, keep_alive: bool) -> None:
     """Measure one server for some seconds. The journal's work is part of what the door's pushes cost."""
     bench.empty_journal()
-    before = cpu_seconds(server.popen.pid) + cpu_seconds(bench.journal.process.pid)
-    pushed = push_together(bench.plan(server, CONNECTIONS, seconds, keep_alive=keep_alive), SENDERS)
-    after = cpu_seconds(server.popen.pid) + cpu_seconds(bench.journal.process.pid)
+    pushed = push_together(
+        bench.plan(server, CONNECTIONS, seconds, keep_alive=keep_alive),
+        SENDERS,
+        lambda: cpu_seconds(server.popen.pid) + cpu_seconds(bench.journal.process.pid),
+    )
     rates.rates.append(pushed.rate)
-    rates.costs.append((after - before) / pushed.acknowledged * 1e6)
+    rates.costs.append(pushed.spent / pushed.acknowledged * 1e6)
 
 
 def describe(measured: dict[tuple[str, bool], Rates]) -> Report:

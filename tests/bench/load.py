@@ -12,7 +12,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import count
 
@@ -42,11 +42,15 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """What became of it: acknowledgements, and when it began (`time.perf_counter`) and how long it took, in seconds."""
+    """What became of it: acknowledgements, and when it began (`time.perf_counter`) and how long it took, in seconds.
+
+    `spent`: what the meter showed at the end, less what it showed at the beginning, when the connections stood already.
+    """
 
     acknowledged: int
     began: float
     seconds: float
+    spent: float
 
     @property
     def rate(self) -> float:
@@ -175,8 +179,8 @@ def wait_for_start() -> None:
     sys.stdin.readline()
 
 
-def push_together(plan: Plan, processes: int) -> Pushed:
-    """Push from several processes at once."""
+def push_together(plan: Plan, processes: int, meter: Callable[[], float] = float) -> Pushed:
+    """Push from several processes at once, and read a meter before and after."""
     command = [sys.executable, "-m", "tests.bench.load"]
     running = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(processes)
@@ -188,15 +192,16 @@ def push_together(plan: Plan, processes: int) -> Pushed:
             assert process.stdout is not None
             if process.stdout.readline() != "ready\n":
                 raise RuntimeError("a sender did not get ready")
-        began = time.perf_counter()
+        began, shown = time.perf_counter(), meter()
         for process in running:
             tell(process, "start")
         acknowledged = sum(int(process.communicate(timeout=plan.seconds + 300)[0]) for process in running)
         seconds = time.perf_counter() - began
+        spent = meter() - shown
     finally:
         for process in running:
             process.kill()
-    return Pushed(acknowledged, began, seconds if plan.pushes else plan.seconds)
+    return Pushed(acknowledged, began, seconds if plan.pushes else plan.seconds, spent)
 
 
 def tell(process: subprocess.Popen[str], line: str) -> None:
