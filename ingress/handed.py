@@ -30,7 +30,7 @@ class Handed:
 class Way:
     """One kind of proxy. `certificate`, `chain` and `address` are headers as WSGI names them.
 
-    read(certificate, chain) raises ValueError when it is not exactly what this proxy writes.
+    read(certificate, chain) raises one of identity.MALFORMED when it is not exactly what this proxy writes.
     """
 
     certificate: str

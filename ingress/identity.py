@@ -15,6 +15,8 @@ from schemas.secret import ConfigurationError
 from schemas.sources import Source
 
 Environment = dict[str, Any]
+# What `cryptography` raises over a certificate, parts of which it reads only when asked for them.
+MALFORMED = (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 DNS_NAME = re.compile(r"(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 
 
@@ -40,19 +42,26 @@ Identify = Callable[[Environment], Certificate | None]
 @lru_cache(maxsize=512)
 def read_certificate(der: bytes) -> Certificate:
     """Read a certificate's own fields. Raises ValueError when it is malformed."""
-    certificate = x509.load_der_x509_certificate(der)
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        return Certificate(
+            hashlib.sha256(der).hexdigest(),
+            attributes_of(certificate.subject),
+            read_dns_names(certificate),
+            certificate.not_valid_before_utc,
+            certificate.not_valid_after_utc,
+        )
+    except MALFORMED as error:
+        raise ValueError("a malformed certificate") from error
+
+
+def read_dns_names(certificate: x509.Certificate) -> frozenset[str]:
+    """Return the DNS names among the alternative names, in lower case."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        dns_names = frozenset(name.lower() for name in names.get_values_for_type(x509.DNSName))
     except x509.ExtensionNotFound:
-        dns_names = frozenset()
-    return Certificate(
-        hashlib.sha256(der).hexdigest(),
-        attributes_of(certificate.subject),
-        dns_names,
-        certificate.not_valid_before_utc,
-        certificate.not_valid_after_utc,
-    )
+        return frozenset()
+    return frozenset(name.lower() for name in names.get_values_for_type(x509.DNSName))
 
 
 def peer_certificate(environment: Environment) -> Certificate | None:

@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from socket import AF_UNIX
 
 from ingress.handed import WAYS
-from ingress.identity import Certificate, Distrusted, Environment, require_valid_now
+from ingress.identity import MALFORMED, Certificate, Distrusted, Environment, require_valid_now
 from ingress.log import open_log
 from ingress.trust import FileWatch, Trust, load_trust
 from ingress.verify import verify_certificate
@@ -66,7 +66,7 @@ class ProxiedCertificates:
         if certificate is None:
             try:
                 handed = self._way.read(text, chain)
-            except ValueError as error:
+            except MALFORMED as error:
                 raise Distrusted("the proxy's certificate header cannot be read") from error
             certificate = self._verified[text, chain] = verify_certificate(handed, self._trust)
         require_valid_now(certificate)

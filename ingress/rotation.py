@@ -15,7 +15,7 @@ import gevent
 
 from ingress import metrics
 from ingress.crowd import Crowd
-from ingress.identity import Distrusted
+from ingress.identity import MALFORMED, Distrusted
 from ingress.log import open_log
 from ingress.tls import TlsSocket, build_context, every_source_demands_certificate
 from ingress.trust import FileWatch, Trust, load_trust
@@ -125,7 +125,7 @@ class RotatingContext:
 def judge_connection(connection: TlsSocket, trust: Trust) -> None:
     """Let a connection serve one more request if its certificate is still trusted, none if it is not."""
     connection.last_request = True
-    with suppress(OSError, ValueError):  # closed meanwhile, or in its handshake: then under the new files or soon gone
+    with suppress(OSError, *MALFORMED):  # closed meanwhile, or in its handshake: then under the new files or soon gone
         presented = connection.presented()
         try:
             if presented is not None:

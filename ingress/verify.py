@@ -12,7 +12,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import Criticality, ExtensionPolicy, Policy, PolicyBuilder, Store, VerificationError
 
 from ingress.handed import Handed
-from ingress.identity import Certificate, Distrusted, read_certificate
+from ingress.identity import MALFORMED, Certificate, Distrusted, read_certificate
 from ingress.trust import Trust
 
 
@@ -24,7 +24,7 @@ def verify_certificate(handed: Handed, trust: Trust) -> Certificate:
         builder = builder.extension_policies(ca_policy=ExtensionPolicy.webpki_defaults_ca(), ee_policy=client_policy())
         builder.build_client_verifier().verify(leaf, list(handed.intermediates))
         certificate = read_certificate(leaf.public_bytes(Encoding.DER))
-    except (VerificationError, ValueError) as error:
+    except (VerificationError, *MALFORMED) as error:
         raise Distrusted("the client certificate is not trusted here") from error
     require_not_revoked(handed, trust)
     return certificate

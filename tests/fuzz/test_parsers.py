@@ -1,5 +1,6 @@
 """What reads strangers' bytes in the door: each says that it cannot, in its own way, and never anything else."""
 
+import base64
 import gzip
 import json
 import zlib
@@ -15,11 +16,13 @@ from ingress.acknowledge import Refused, answer_push
 from ingress.authenticate import read_basic
 from ingress.body import unpack
 from ingress.handed import read_escaped_pem, read_structured
-from ingress.identity import read_certificate
+from ingress.identity import MALFORMED, Distrusted, read_certificate
 from ingress.ids import look_at_ids
 from ingress.peers import network_of
 from ingress.proxy import read_address
 from ingress.subject import read_name, same_name
+from ingress.trust import Trust
+from ingress.verify import verify_certificate
 from schemas.document import NotAnAlert, read_document
 from schemas.sources import Source
 
@@ -90,8 +93,10 @@ def test_packed_bodies(go_on: GoOn) -> None:
 
 
 def test_certificates(go_on: GoOn) -> None:
-    """A certificate in a header is read, or it is a ValueError."""
-    issued = issue_certificate(make_authority(), "CN=x,O=y", side="client", hosts=["x.example"])
+    """A certificate in a header is read and verified, or found malformed or not to be trusted."""
+    authority = make_authority()
+    trust = Trust((authority.certificate,), None)
+    issued = issue_certificate(authority, "CN=x,O=y", side="client", hosts=["x.example"])
     der = issued.certificate.public_bytes(Encoding.DER)
 
     @MANY
@@ -100,10 +105,12 @@ def test_certificates(go_on: GoOn) -> None:
         for read, argument in (
             (read_escaped_pem, text), (read_escaped_pem, pem.decode("latin-1")), (read_structured, text),
         ):  # fmt: skip
-            with suppress(ValueError):
+            with suppress(*MALFORMED):
                 read(argument, "")
-        with suppress(ValueError):
+        with suppress(*MALFORMED):
             read_structured(":AAAA:", text)
+        with suppress(*MALFORMED, Distrusted):
+            verify_certificate(read_structured(f":{base64.b64encode(spoilt).decode()}:"), trust)
         with suppress(ValueError):
             read_certificate(spoilt)
 
