@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
+import gevent
+
 from ingress import metrics
 from ingress.acknowledge import Answer, Fault, Refused, answer_push
 from ingress.admissions import Admissions
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
 RETRY_SECONDS = 5
+GUESS_SECONDS = 0.25  # how long whoever goes on guessing waits for each answer: so he gets little of the processor
 
 
 @dataclass(slots=True)
@@ -106,6 +109,7 @@ class Reception:
         metrics.FAILED_AUTHENTICATIONS.labels(source=admission.source.name, by="header").inc()
         wait = self._failures.count(visit.address)
         if wait is not None:
+            gevent.sleep(GUESS_SECONDS)
             fault = Fault("TOO_MANY_FAILED_AUTHENTICATIONS", "too many failed authentications from this address", True)
             raise Refused(429, fault, {"Retry-After": str(int(wait) + 1)})
         fault = Fault("AUTHENTICATION_FAILURE", "the authentication header is missing or wrong")
