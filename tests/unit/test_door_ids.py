@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingress.ids import Look, find_quickly, look_at_ids
@@ -56,6 +56,7 @@ def write(document: Any) -> bytes:  # noqa: ANN401 - JSON is of any type
     return json.dumps(document).encode()
 
 
+@settings(deadline=None)  # how quick it is depends on what else the machine does
 @given(document=DOCUMENTS, form=st.sampled_from(["ethoca", "reseller"]))
 def test_door_and_workers_see_the_same_ids(document: Any, form: Format) -> None:  # noqa: ANN401 - as above
     """Whatever the document, the door acknowledges the very ids that the workers will find."""
@@ -70,6 +71,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
+@settings(deadline=None)  # how quick it is depends on what else the machine does
 @given(pieces=st.lists(PIECES, max_size=14), form=st.sampled_from(["ethoca", "reseller"]))
 @example(pieces=[b"{", b'"alertId"', b":", b"-0", b"}"], form="ethoca")
 @example(pieces=[b"\xef\xbb\xbf", b"{", b'"alertId"', b":", b'"x"', b"}"], form="ethoca")
