@@ -14,6 +14,7 @@ from rich.console import Console
 
 from tests.bench.ceiling import measure_ceiling
 from tests.bench.drain import measure_drain
+from tests.bench.footprint import measure_footprint
 from tests.bench.forward import forwarding_table, measure_forwarding
 from tests.bench.latency import measure_latencies
 from tests.bench.per_alert import measure_per_alert
@@ -35,6 +36,7 @@ PARTS: dict[str, Callable[[Tell], list[Report]]] = {
     "latency": measure_latencies,
     "drain": measure_drain,
     "forward": measure_forward,
+    "footprint": measure_footprint,
 }
 KEPT = Path("var/bench.md")
 
