@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from psycopg import sql
 
+from console.alerts.days import NEWEST_OF_DAYS, OLDEST_OF_DAYS
 from console.connections import Database
 from console.paging import Page, check_place, read_cursor, write_cursor
 from schemas.alert import Alert
@@ -48,10 +49,9 @@ def list_alerts(
     if order == "oldest" and wanted.provider_alert_id is None:
         horizon, last = read_horizon(database)  # a statement of its own, before the one that reads the rows
         check_place(kind, place, last)
-    statement = SELECT_OLDEST if order == "oldest" else SELECT_NEWEST
-    conditions, values = filter_alerts(wanted)
+    statement, values = select_alerts(wanted, order)
     rows = database.execute(
-        statement.format(conditions=conditions), values | {"place": place, "horizon": horizon, "limit": limit + 1}
+        statement, values | {"place": place, "horizon": horizon, "limit": limit + 1}, prepare=False
     ).fetchall()
     more, rows = len(rows) > limit, rows[:limit]
     presented = [present_alert(Alert.from_row(row)) for row in rows]
@@ -69,6 +69,16 @@ def read_horizon(database: Database) -> tuple[int, int]:
     """
     row = database.execute(SELECT_HORIZON).fetchone()
     return (int(row["horizon"]), int(row["last"])) if row else (0, 0)
+
+
+def select_alerts(wanted: Wanted, order: Order) -> tuple[sql.Composed, dict[str, Any]]:
+    """Return the statement that lists the wanted alerts, and its values but the place."""
+    asked = {name: value for name in CLAUSES if (value := getattr(wanted, name)) is not None}
+    if asked and asked.keys() <= TIMES:
+        return OLDEST_OF_DAYS if order == "oldest" else NEWEST_OF_DAYS, dict.fromkeys(TIMES) | asked
+    statement = SELECT_OLDEST if order == "oldest" else SELECT_NEWEST
+    conditions, values = filter_alerts(wanted)
+    return statement.format(conditions=conditions), values
 
 
 def filter_alerts(wanted: Wanted) -> tuple[sql.Composable, dict[str, Any]]:
@@ -92,6 +102,8 @@ CLAUSES: dict[str, sql.SQL] = {
     "received_after": sql.SQL("received_at >= %(received_after)s"),
     "received_before": sql.SQL("received_at < %(received_before)s"),
 }
+
+TIMES = {"received_after", "received_before"}
 
 SELECT_HORIZON = """
     SELECT least(alerts_horizon(), (SELECT coalesce(max(position), 0) FROM alerts)) AS horizon, last_position() AS last

@@ -1,7 +1,7 @@
 """What the pages ask, on a real PostgreSQL with a month of alerts: right, and by index however many there are."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -11,6 +11,8 @@ import redis
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from console.alerts.queries import Order as ListOrder
+from console.alerts.queries import Wanted, list_alerts
 from console.alerts.search import Search, read_alerts, search_alerts
 from console.alerts.story import read_alert
 from console.alerts.triples import UNANSWERED, Order, count_due, list_triples
@@ -230,3 +232,33 @@ def test_sample_of_a_moment_is_taken_once(database_url: str, journal_url: str) -
         save_sample(database, None)
         assert [(one.added, one.delivered) for one in read_samples(database, 3600)] == [(None, 2)]
         assert database.execute("SELECT count(*) FROM samples").fetchall() == [{"count": 1}]
+
+
+@pytest.mark.parametrize("order", ["oldest", "newest"])
+@pytest.mark.parametrize(("after", "before"), [(20.4, None), (None, 9.7), (20.4, 9.7), (3000.0, None)])
+def test_list_of_a_time_is_exact_and_by_index(
+    database: Explaining, order: ListOrder, after: float | None, before: float | None
+) -> None:
+    """Page by page the list of a time (in days ago) is the one that a plain query gives, and is read by its index."""
+    now = datetime.now(UTC)
+    bounds = [None if days is None else now - timedelta(days=days) for days in (after, before)]
+    wanted = database.execute(
+        "SELECT id::text FROM alerts WHERE received_at >= coalesce(%s::timestamptz, '-infinity') AND received_at"
+        " < coalesce(%s::timestamptz, 'infinity') ORDER BY position",
+        bounds,
+    ).fetchall()
+    found: list[str] = []
+    cursor = None
+    while True:
+        page = list_alerts(database, Wanted(received_after=bounds[0], received_before=bounds[1]), 500, cursor, order)
+        found += [row["id"] for row in page.rows]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert wanted
+    assert (found if order == "oldest" else found[::-1]) == [row["id"] for row in wanted]
+    database.plans.clear()
+    list_alerts(database, Wanted(received_after=bounds[0], received_before=bounds[1]), 20, None, order)
+    read = {scan for plan in database.plans for scan in list_scans(plan)}
+    assert ("Seq Scan", "alerts") not in read
+    assert ("Index Only Scan", "alerts") in read
