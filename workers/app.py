@@ -13,12 +13,15 @@ from schemas.redis_address import require_redis
 from schemas.redis_client import describe_broker
 from workers.deadline import stop_tasks
 from workers.exposition import Exposition, count_tick
+from workers.liveness import PULSE
 from workers.logs import configure_logs
 from workers.metronome import SCHEDULE, Metronome
 from workers.tracing import end_spans
+from workers.watchdog import Watchdog
 
 signals.setup_logging.connect(configure_logs)  # and so Celery sets up none of its own
 signals.worker_shutting_down.connect(stop_tasks)
+signals.task_received.connect(PULSE.take)
 signals.task_postrun.connect(count_tick)
 signals.worker_process_shutdown.connect(end_spans)
 signals.worker_shutdown.connect(end_spans)
@@ -54,4 +57,4 @@ app.conf.update(
     broker_heartbeat=0,
     enable_utc=True,
 )
-app.steps["worker"].update({Metronome, Exposition})
+app.steps["worker"].update({Metronome, Watchdog, Exposition})

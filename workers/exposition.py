@@ -19,7 +19,7 @@ from schemas.counting import BuildInfo, show_counts
 from schemas.secret import ConfigurationError
 from schemas.tracing import is_wanted
 from workers import metrics
-from workers.liveness import Pulse
+from workers.liveness import PULSE
 from workers.metrics_folder import read_bind
 
 if TYPE_CHECKING:
@@ -36,15 +36,14 @@ class Exposition(bootsteps.StartStopStep):
     No alert waits for it: a port that is taken is tried again, and the worker works meanwhile.
     """
 
-    requires = ("celery.worker.components:Pool", "celery.worker.components:Timer")
+    requires = ("celery.worker.components:Pool",)
 
     def __init__(self, parent: Any, **options: Any) -> None:  # noqa: ANN401 - celery's own signature
         super().__init__(parent, **options)
-        self.pulse = Pulse()
         self.stopped = Event()
         self.server: WSGIServer | None = None
 
-    def start(self, parent: Any) -> None:  # noqa: ANN401 - celery's worker controller
+    def start(self, parent: Any) -> None:  # noqa: ANN401, ARG002 - celery's worker controller
         """Begin to listen. A setting that cannot be used ends the worker with one line."""
         try:
             bind = read_bind()
@@ -53,7 +52,6 @@ class Exposition(bootsteps.StartStopStep):
             os.write(2, f"alert-intake worker: {error}\n".encode())
             raise SystemExit(1) from error
         if bind is not None:
-            parent.timer.call_repeatedly(1.0, self.pulse.beat)
             Thread(target=self.listen, args=bind, name="exposition", daemon=True).start()
 
     def listen(self, host: str, port: int) -> None:
@@ -80,7 +78,7 @@ class Exposition(bootsteps.StartStopStep):
                 start_response("200 OK", [("Content-Type", CONTENT_TYPE_LATEST)])
                 return (show_counts(metrics.FOLDER, BuildInfo("worker")),)
             case "/livez":
-                alive = self.pulse.is_alive()
+                alive = PULSE.is_alive()
                 start_response("200 OK" if alive else "503 Service Unavailable", [("Content-Type", "application/json")])
                 return (b'{"alive": true}' if alive else b'{"alive": false}',)
             case _:

@@ -1,10 +1,12 @@
-"""The metronome: a tick a second for every kind of work, from beat and from every worker's own timer.
+"""The metronome: a tick a second for every kind of work, from beat and from every worker itself.
 
 Ticks are worth nothing: each may be lost, doubled or flushed. What matters is that they neither stop (so every worker
 ticks for itself when beat is gone) nor pile up while no worker runs (so whoever ticks looks at the queue first; Redis
 never expires list items, and an expiry by the clock would trust two hosts to agree on it).
 """
 
+import time
+from threading import Event, Thread
 from typing import Any, cast
 
 import redis
@@ -68,24 +70,34 @@ class GuardedScheduler(Scheduler):
 
 
 class Metronome(bootsteps.StartStopStep):
-    """Ticks from the worker's own timer for the queues that it consumes, so that work goes on without beat."""
+    """Ticks by itself for the queues that the worker consumes, so that work goes on without beat.
 
-    requires = ("celery.worker.components:Timer",)
+    In a thread: Celery clears the timers of a worker whenever it loses the broker, and a broker that does not answer
+    would hold up its main loop. Begun after the pool, so that its processes are forked without this thread.
+    """
+
+    requires = ("celery.worker.components:Pool",)
 
     def __init__(self, parent: Any, **options: Any) -> None:  # noqa: ANN401 - celery's own signature
         super().__init__(parent, **options)
-        self.timers: list[Any] = []
+        self.stopped = Event()
 
     def start(self, parent: Any) -> None:  # noqa: ANN401 - celery's worker controller
         """Begin to tick."""
-        for queue in parent.app.amqp.queues.consume_from:
-            for entry in SCHEDULE.values():
-                if entry["options"]["queue"] == queue:
-                    tick = (parent.app, entry["task"], queue)
-                    self.timers.append(parent.timer.call_repeatedly(entry["schedule"], send_tick, tick))
+        queues = set(parent.app.amqp.queues.consume_from)
+        entries = [entry for entry in SCHEDULE.values() if entry["options"]["queue"] in queues]
+        Thread(target=self.tick, args=(parent.app, entries), name="metronome", daemon=True).start()
 
     def stop(self, parent: Any) -> None:  # noqa: ANN401, ARG002 - celery's own signature
         """Stop to tick."""
-        for timer in self.timers:
-            timer.cancel()
-        self.timers.clear()
+        self.stopped.set()
+
+    def tick(self, app: Celery, entries: list[dict[str, Any]]) -> None:
+        """Send each tick at its time until the worker stops; one that is late is sent once."""
+        due = [time.monotonic() + entry["schedule"] for entry in entries]
+        while due and not self.stopped.wait(max(0.0, min(due) - time.monotonic())):
+            for place, entry in enumerate(entries):
+                now = time.monotonic()
+                if due[place] <= now:
+                    due[place] = now + entry["schedule"]
+                    send_tick(app, entry["task"], entry["options"]["queue"])

@@ -1,4 +1,4 @@
-"""A worker whose clock stands still is dead, unless it waits for its broker."""
+"""A worker that takes no ticks while some wait is dead; one whose broker is gone waits for it."""
 
 import pytest
 
@@ -6,19 +6,23 @@ from workers import liveness
 from workers.liveness import SILENCE_SECONDS, Pulse
 
 
-@pytest.mark.parametrize(("silent", "broker", "alive"), [(False, True, True), (True, True, False), (True, False, True)])
-def test_pulse(monkeypatch: pytest.MonkeyPatch, silent: bool, broker: bool, alive: bool) -> None:
-    """It lives while it beats; silent, it lives only where the broker does not answer either."""
+@pytest.mark.parametrize(
+    ("silent", "waiting", "alive"), [(False, True, True), (True, True, False), (True, False, True)]
+)
+def test_pulse(monkeypatch: pytest.MonkeyPatch, silent: bool, waiting: bool, alive: bool) -> None:
+    """It lives while it takes ticks; silent, it lives only where none wait for it."""
     clock = [1000.0]
     monkeypatch.setattr("workers.liveness.time.monotonic", lambda: clock[0])
-    monkeypatch.setattr(liveness, "broker_answers", lambda: broker)
+    monkeypatch.setattr(liveness, "ticks_wait", lambda queues: waiting and queues == ("drain",))
     pulse = Pulse()
-    pulse.beat()
+    pulse.begin(["drain"])
+    clock[0] += 1000
+    pulse.take()
     clock[0] += SILENCE_SECONDS + 1 if silent else 1
     assert pulse.is_alive() is alive
 
 
-def test_broker_that_is_not_there_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A refused connection is no answer."""
+def test_nothing_waits_at_a_broker_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refused connection is no reason to begin anew."""
     monkeypatch.setenv("BROKER_URL", "redis://127.0.0.1:1/0")
-    assert liveness.broker_answers() is False
+    assert liveness.ticks_wait(("drain",)) is False
