@@ -183,5 +183,5 @@ HOLD_SUBSCRIPTION = "SELECT * FROM subscriptions WHERE name = %(name)s OR id = %
 # What an attempt postponed: due again from when it came up, so in its order. The same is done when a probe succeeds.
 BRING_FORWARD = """
     UPDATE outbox SET due_at = created_at
-    WHERE subscription_id = %s AND state = 'due' AND lease IS NULL AND attempts > 0 AND due_at > now()
+    WHERE subscription_id = %s AND state = 'due' AND lease IS NULL AND attempts > 0 AND due_at > created_at
 """

@@ -142,6 +142,7 @@ def test_unbalanced_books_say_what_to_do(site: Site) -> None:
     """An entry that was deleted before it was settled is missed within seconds, on the first page, with the command."""
     browser = sign_in(site.client, site.client.token)
     with connect_journal(site.environment["JOURNAL_URL"], 5.0) as journal:
+        journal.flushall()
         journal.xgroup_create("alert-intake:journal", "drain", mkstream=True)
         entry = journal.xadd("alert-intake:journal", {"b": "x"})
         site.database.execute(

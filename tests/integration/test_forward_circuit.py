@@ -90,6 +90,8 @@ def test_a_probe_that_succeeds_resumes_it_with_the_backlog_in_order(
     receiver.statuses = [204]
     query("UPDATE subscriptions SET probe_at = now(), concurrency = 1 RETURNING 1")
     query("UPDATE outbox SET due_at = now() + interval '1 hour' WHERE alert_id = %s RETURNING 1", announced[1])
+    # One that was postponed and has come due again meanwhile, after those behind it.
+    query("UPDATE outbox SET due_at = now(), attempts = 5 WHERE alert_id = %s RETURNING 1", announced[2])
     assert deliver(fragile, 5) == {"done": 5}
     assert query("SELECT state, failures FROM subscriptions") == [{"state": "active", "failures": 0}]
     assert [row["what"] for row in query("SELECT what FROM subscription_log ORDER BY id")] == ["tripped", "resumed"]

@@ -93,6 +93,6 @@ COUNT_FAILURES = """
     ), brought_forward AS (
         UPDATE outbox SET due_at = created_at
         WHERE subscription_id IN (SELECT id FROM turned WHERE what = 'resumed')
-          AND state = 'due' AND lease IS NULL AND attempts > 0 AND due_at > now()
+          AND state = 'due' AND lease IS NULL AND attempts > 0 AND due_at > created_at
     )
 """
