@@ -195,7 +195,8 @@ def test_keyboard_is_enough(browser: Browser, run: dict[str, str], ethoca: Sende
     with sit_down(browser, run) as person:
         page = person.page
         page.goto(person.base + "/")
-        page.keyboard.type(run["CONSOLE_TOKEN"])  # the field has the focus
+        expect(page.locator("input[type=password]")).to_be_focused()
+        page.keyboard.type(run["CONSOLE_TOKEN"])
         page.keyboard.press("Enter")
         page.wait_for_url(person.base + "/")
         page.keyboard.press("Tab")
