@@ -33,11 +33,11 @@ from console.web.session import PURPOSE as SESSIONS
 from console.web.session import configure_sessions
 from console.web.sign_in import create_sign_in, lead_to_sign_in
 from console.web.subscriptions import create_subscriptions_api
-from schemas.configuration import load_configuration, require_address
-from schemas.journal import connect_journal
+from schemas.journal.append import connect_journal
+from schemas.journal.redis_address import require_redis
 from schemas.keyring import load_keyring
-from schemas.redis_address import require_redis
-from schemas.secret import ConfigurationError
+from schemas.settings.configuration import load_configuration, require_address
+from schemas.settings.secret import ConfigurationError
 
 CONNECTIONS = 8
 JOURNAL_SECONDS = 5.0

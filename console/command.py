@@ -2,11 +2,12 @@
 
 import importlib
 import sys
+from typing import NoReturn
 
 import click
 
 from console.unreachable import Refused, Unreachable
-from schemas.secret import ConfigurationError
+from schemas.settings.secret import ConfigurationError
 
 # Command -> what it does, in one line. Its module is console.commands.<name>, its object there bears its name.
 COMMANDS = {
@@ -44,18 +45,35 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(module, cmd_name)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         """Write the list of commands without importing any."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments. Bytes that are no UTF-8 are refused here: no name, id or reason has any."""
+        try:
+            "".join(args).encode()
+        except UnicodeEncodeError:
+            ctx.fail("an argument holds bytes that are no UTF-8")
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; what an operator can mend is one line on stderr and exit status 1."""
         try:
             return super().invoke(ctx)
         except (ConfigurationError, Unreachable, Refused) as error:
-            click.echo(f"alert-intake: {error}", err=True)
-            ctx.exit(1)
+            end(ctx, str(error))
+        except UnicodeEncodeError as error:
+            if error.encoding != "utf-8":
+                raise
+            end(ctx, "an address in the environment holds bytes that are no UTF-8")
+
+
+def end(ctx: click.Context, why: str) -> NoReturn:
+    """End with one line on stderr."""
+    click.echo(f"alert-intake: {why}", err=True)
+    ctx.exit(1)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -10,9 +10,9 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 
 from console.unreachable import Unreachable
-from schemas.configuration import require_address
-from schemas.journal import connect_journal
-from schemas.redis_address import require_redis
+from schemas.journal.append import connect_journal
+from schemas.journal.redis_address import require_redis
+from schemas.settings.configuration import require_address
 
 Database = psycopg.Connection[dict[str, Any]]
 

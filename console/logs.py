@@ -4,7 +4,7 @@ import sys
 
 import structlog
 
-from schemas.log_format import is_for_people, render_for_people
+from schemas.telemetry.log_format import is_for_people, render_for_people
 
 
 def configure_logs() -> None:

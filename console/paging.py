@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -10,6 +11,7 @@ from uuid import UUID
 import orjson
 
 MAX_LIMIT = 500  # rows of a page
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class BadCursor(ValueError):
@@ -36,9 +38,12 @@ def read_cursor(kind: str, text: str, *types: type) -> list[Any]:
         place = orjson.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
     except (binascii.Error, ValueError) as error:
         raise BadCursor(f"cursor: not a cursor of {quote(kind)}") from error
-    if not isinstance(place, list) or place[:1] != [kind] or [type(value) for value in place[1:]] != list(types):
+    values: list[Any] | None = place[1:] if isinstance(place, list) and place[:1] == [kind] else None
+    if values is None or [type(value) for value in values] != list(types):
         raise BadCursor(f"cursor: not a cursor of {quote(kind)}")
-    return place[1:]
+    if any(isinstance(value, str) and has_controls(value) for value in values):
+        raise BadCursor(f"cursor: not a cursor of {quote(kind)}")
+    return values
 
 
 def check_place(kind: str, place: int, last: int) -> None:
@@ -48,6 +53,11 @@ def check_place(kind: str, place: int, last: int) -> None:
     """
     if place > last:
         raise BadCursor(f"cursor: beyond the end of {quote(kind)}; it is of another database, or of one since restored")
+
+
+def has_controls(text: str) -> bool:
+    """Tell whether a text holds control characters: no name of ours does, and PostgreSQL takes no NUL."""
+    return _CONTROL.search(text) is not None
 
 
 def parse_uuid(text: str) -> UUID | None:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from console.surroundings import adopt_surroundings
-from schemas.alert import plain
+from schemas.alert.alert import plain
 
 PIPE_WIDTH = 250
 _CONTROL = {code: None for code in (*range(32), 127, *range(128, 160)) if code not in {9, 10}}

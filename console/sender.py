@@ -11,7 +11,7 @@ import orjson
 import requests
 
 from console.unreachable import Unreachable
-from schemas.secret import ConfigurationError
+from schemas.settings.secret import ConfigurationError
 
 TIMEOUT = 30.0  # seconds; as long as Ethoca waits
 _RESELLER = re.compile(rb'"(?:payload|providerId)"\s*:')

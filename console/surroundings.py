@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from schemas.secret import ConfigurationError
+from schemas.settings.secret import ConfigurationError
 
 RUN_FILE = Path("var") / "run.env"
 ADDRESSES = ("JOURNAL_URL", "BROKER_URL", "DATABASE_URL", "PUSH_URL")

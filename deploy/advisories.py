@@ -22,10 +22,14 @@ IGNORED: dict[str, str] = {}
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What came of it. `asked` is False when there was nobody to ask; `found` names what is vulnerable, a line each."""
+    """What came of it. `found` names what is vulnerable, or what is wrong with the audit, a line each.
+
+    `asked` is False when there was nobody to ask; `why` then says so.
+    """
 
     asked: bool
     found: tuple[str, ...] = ()
+    why: str = "the advisory service cannot be reached from here"
 
 
 def audit_lock(lock: Path, service: str = SERVICE) -> Audit:
@@ -38,9 +42,15 @@ def audit_lock(lock: Path, service: str = SERVICE) -> Audit:
     command += [word for advisory in IGNORED for word in ("--ignore-vuln", advisory)]
     try:
         result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=AUDIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        return Audit(asked=False, why="the advisory service ceased to answer")
+    try:
         return Audit(asked=True, found=tuple(name_findings(json.loads(result.stdout))))
-    except (subprocess.TimeoutExpired, json.JSONDecodeError):  # it ceased to answer half-way
-        return Audit(asked=False)
+    except json.JSONDecodeError:
+        told = result.stderr.strip().rpartition("\n")[2]
+        if told.rpartition(".")[2].partition(":")[0] in {"ServiceError", "ConnectionError"}:  # for one of the packages
+            return Audit(asked=False, why=f"pip-audit gave up: {told}")
+        return Audit(asked=True, found=(f"pip-audit broke with exit status {result.returncode}: {told}",))
 
 
 def answers(service: str) -> bool:

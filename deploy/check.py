@@ -75,7 +75,7 @@ def main() -> int:
         sys.stdout.write(f"{verdict:<6} {Path(command[0]).name:<14} {file}\n" + (f"{found}\n" if found else ""))
     audit = audit_lock(ROOT / "requirements.lock")
     verdict = "FAILED" if audit.found else "ok" if audit.asked else "-"
-    told = "requirements.lock" if audit.asked else "not asked: the advisory service cannot be reached from here"
+    told = "requirements.lock" if audit.asked else f"not asked: {audit.why}"
     sys.stdout.write(f"{verdict:<6} {'pip-audit':<14} {told}\n" + "".join(f"{line}\n" for line in audit.found))
     return int(failed or bool(audit.found))
 

@@ -8,14 +8,14 @@ INGRESS_WORKERS  2
 import os
 from typing import Any
 
-from ingress.serve import (
+from ingress.listener.serve import (
     WORKER_CONNECTIONS,
-    DiscreetLogger,
     allow_open_files,
     make_metrics_folder,
     open_listener,
     read_workers,
 )
+from schemas.telemetry.counting import show_process
 
 allow_open_files()
 make_metrics_folder(empty=False)
@@ -27,7 +27,7 @@ certfile = listener.certificate
 keyfile = listener.key
 umask = 0o077  # a unix socket is for the proxy alone, which runs as the same user
 
-worker_class = "ingress.worker.DoorWorker"  # gevent's
+worker_class = "ingress.listener.worker.DoorWorker"  # gevent's
 worker_connections = WORKER_CONNECTIONS
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112 - the heartbeat, not on a disk
 preload_app = False  # connections to the journal are opened after the fork
@@ -38,7 +38,7 @@ keepalive = 30  # also the time a request's line and headers may take
 http_parser = "python"  # never the C one by chance: see tests/bench/README.md
 limit_request_line = 4094
 limit_request_fields = 64
-limit_request_field_size = 8190
+limit_request_field_size = 8190  # and 64 kB for a whole head: schemas/listener/reading.py
 
 # Whatever a request says of itself in X-Forwarded-* or SCRIPT_NAME is not believed.
 forwarded_allow_ips = ""
@@ -48,7 +48,6 @@ secure_scheme_headers: dict[str, str] = {}
 accesslog = None  # the application writes one line per request
 errorlog = "-"
 loglevel = "info"
-logger_class = DiscreetLogger
 control_socket_disable = True
 proc_name = "alert-intake-ingress"
 
@@ -64,7 +63,8 @@ def on_starting(_server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
 
 
 def post_worker_init(worker: Any) -> None:  # noqa: ANN401 - gunicorn has no types
-    """Watch the certificate files in this worker."""
+    """Watch the certificate files in this worker, and let the platform's listener see that it runs."""
+    show_process()
     listener.follow(worker)
 
 

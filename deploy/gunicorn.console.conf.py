@@ -12,7 +12,7 @@ from console.feed.feed import STREAMS
 
 bind = os.environ.get("CONSOLE_BIND") or "127.0.0.1:8082"
 workers = int(os.environ.get("CONSOLE_WORKERS") or 1)
-worker_class = "gthread"
+worker_class = "console.web.worker.ConsoleWorker"  # gthread's
 # As many as the pool of a worker has connections (console.app.CONNECTIONS), and one for each stream of events that it
 # admits: however many stay open, the API keeps its own. A thread that waits costs next to nothing.
 threads = 8 + STREAMS

@@ -8,7 +8,7 @@ import os
 
 bind = os.environ.get("PLATFORM_BIND") or "127.0.0.1:8081"
 workers = 1
-worker_class = "gthread"
+worker_class = "ingress.listener.platform_worker.PlatformWorker"  # gthread's
 threads = 4
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112 - the heartbeat, not on a disk
 timeout = 30

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from ingress.ids import Look
-from schemas.sources import Source
+from schemas.settings.sources import Source
 
 ORIGIN = "alert-intake"
 MAX_NAME = 100  # Source and ReasonCode (docs/contracts.md, 1)

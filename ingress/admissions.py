@@ -1,23 +1,28 @@
-"""Pins and credentials that follow the configuration: each source's certificates and passwords rotate while it pushes.
+"""Who may push, as the configuration says now: each source's certificates and passwords rotate while it pushes.
 
-Everything else in the configuration takes a restart, and the log says so.
+Everything else in the configuration takes a restart, and the log says so. A source is taken over whole or stays whole
+as it was: what is half of one file and half of another might let in whom neither of them does.
 """
 
 import os
+import time
 from dataclasses import replace
 from typing import Any
 
 import msgspec
 
-from ingress.log import open_log
+from ingress.identity.certificate import Pins
+from ingress.identity.header import Withdrawn
 from ingress.settings import Admission, Settings, load_settings
-from ingress.trust import FileWatch
-from schemas.configuration import Configuration
-from schemas.secret import ConfigurationError
-from schemas.sources import Basic
+from ingress.telemetry.log import open_log
+from ingress.trust.files import FileWatch
+from schemas.settings.configuration import Configuration
+from schemas.settings.secret import ConfigurationError
+from schemas.settings.sources import Basic, Source
 
 # What may change of a source while the door runs.
-ROTATING = {"subjects", "fingerprints", "credentials"}
+ROTATING = {"certificate", "subjects", "fingerprints", "credentials"}
+AGAIN_SECONDS = 1.0  # files that could not be used may wait for one that nobody watches yet
 
 
 class Admissions:
@@ -26,42 +31,91 @@ class Admissions:
     def __init__(self, settings: Settings) -> None:
         self._log = open_log()
         self._began = settings.configuration
-        self._follow(settings)
+        self._fault: str | None = None
+        self._again_at = 0.0
+        self._by_source = by_source(settings)
+        self._watch = watch_files(settings.configuration)
 
     def current(self, admission: Admission) -> Admission:
         """Return what an admission has become since the start."""
-        if self._watch.has_changed():
+        if self._watch.has_changed() or (self._fault is not None and time.monotonic() >= self._again_at):
             self._renew()
-        return self._by_source.get(admission.source.name, admission)
+        return self._by_source[admission.source.name]
 
     def _renew(self) -> None:
         try:
             settings = load_settings()
         except ConfigurationError as error:
-            self._log.error("configuration not renewed", why=" ".join(str(error).split()))
+            self._again_at = time.monotonic() + AGAIN_SECONDS
+            fault = " ".join(str(error).split())
+            if fault != self._fault:
+                self._log.error("configuration not renewed", why=fault)
+            self._fault = fault
             return
-        self._follow(settings)
-        restart = without_rotating(settings.configuration) != without_rotating(self._began)
-        self._log.info("pins and credentials renewed", process=os.getpid(), restart_needed=restart)
-
-    def _follow(self, settings: Settings) -> None:
-        """Take over the pins and credentials of the sources there were at the start, and watch their files."""
-        files = [
-            (credential.password if isinstance(credential, Basic) else credential.value).file
-            for source in settings.configuration.sources
-            for credential in source.credentials
-        ]
-        self._watch = FileWatch(os.environ.get("ALERT_INTAKE_CONFIG"), *files)
-        renewed = {admission.source.name: admission for admission in settings.paths.values()}
+        self._fault = None
+        now, found = settings.configuration, by_source(settings)
+        self._watch = watch_files(now)
         self._by_source = {
-            source.name: replace(
-                renewed[source.name],
-                source=source,
-                pins=replace(renewed[source.name].pins, required=source.certificate == "required"),
-            )
-            for source in self._began.sources
-            if source.name in renewed
+            name: self._succeed(former, found.get(name), now) for name, former in self._by_source.items()
         }
+        self._log.info(
+            "pins and credentials renewed", process=os.getpid(), restart_needed=needs_restart(self._began, now)
+        )
+
+    def _succeed(self, former: Admission, found: Admission | None, now: Configuration) -> Admission:
+        """Return what becomes of an admission: what the file says, what it was, or one that admits nobody."""
+        name = former.source.name
+        if found is None:
+            if not isinstance(former.credentials, Withdrawn):
+                why = "the configuration does not name this source any more: nobody may push to it"
+                self._log.warning("source withdrawn", source=name, why=why)
+            return withdraw(former)
+        reason = why_it_waits(found.source, self._began, now)
+        if reason is not None:
+            self._log.error("source not renewed", source=name, why=f"{reason}: restart the door")
+            return former
+        return replace(found, source=former.source)
+
+
+def by_source(settings: Settings) -> dict[str, Admission]:
+    """Return the admissions by the names of their sources."""
+    return {admission.source.name: admission for admission in settings.paths.values()}
+
+
+def watch_files(configuration: Configuration) -> FileWatch:
+    """Watch the configuration and the files that hold its passwords."""
+    credentials = [credential for source in configuration.sources for credential in source.credentials]
+    secrets = [one.password if isinstance(one, Basic) else one.value for one in credentials]
+    return FileWatch(os.environ.get("ALERT_INTAKE_CONFIG"), *(secret.file for secret in secrets))
+
+
+def withdraw(admission: Admission) -> Admission:
+    """Return an admission that refuses everybody, as it refused strangers: 403 for pins, 401 for credentials."""
+    nobody = Pins(admission.pins.required, frozenset(), frozenset(), frozenset())
+    return replace(admission, pins=nobody, credentials=Withdrawn(admission.credentials))
+
+
+def why_it_waits(source: Source, began: Configuration, now: Configuration) -> str | None:
+    """Return why a source as it stands in the file may not count before a restart, None when it may at once.
+
+    A pinned name means somebody only under the authorities that it was pinned for: under others anybody may bear it.
+    """
+    if source.certificate == "optional":
+        refused = 'certificate = "optional", and the door lets nobody connect without one yet'
+        return refused if demands_certificates(began) else None
+    under, wanted = (configuration.tls and configuration.tls.client_ca for configuration in (began, now))
+    return None if under == wanted else "tls.client_ca names another file, under which its pins count"
+
+
+def demands_certificates(configuration: Configuration) -> bool:
+    """Say whether the door lets nobody connect without a certificate. A proxy in front decides that itself."""
+    everybody = all(source.certificate == "required" for source in configuration.sources)
+    return everybody and configuration.door.front is None
+
+
+def needs_restart(began: Configuration, now: Configuration) -> bool:
+    """Say whether anything has changed that does not rotate."""
+    return without_rotating(began) != without_rotating(now) or demands_certificates(began) != demands_certificates(now)
 
 
 def without_rotating(configuration: Configuration) -> tuple[Any, ...]:

@@ -7,18 +7,18 @@ from werkzeug.exceptions import HTTPException
 
 from ingress.acknowledge import Answer, Fault, Refused, error_envelope
 from ingress.admissions import Admissions
-from ingress.enqueue import Enqueuer
-from ingress.identity import Certificate, Environment, Identify, peer_certificate
-from ingress.limits import PushRates, share_tallies
-from ingress.proxy import ProxiedCertificates
-from ingress.receive import Reception, Visit
-from ingress.record import Record
+from ingress.identity.certificate import Certificate, Environment, Identify, peer_certificate
+from ingress.journal.enqueue import Enqueuer
+from ingress.limits.rates import PushRates, share_tallies
+from ingress.receive import Reception
+from ingress.respond import refuse_unrouted, respond
 from ingress.settings import Admission, Settings, load_settings, stop_on_fault
 from ingress.shortcut import COMMON_HEADERS, VISIT, Shortcut, take_outcome
-from schemas.secret import ConfigurationError
-
-# Reason codes of what is refused before a source is known.
-CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
+from ingress.telemetry.metrics import begin_at_zero
+from ingress.telemetry.record import Record
+from ingress.trust.proxy import ProxiedCertificates
+from ingress.visit import Visit
+from schemas.settings.secret import ConfigurationError
 
 
 @stop_on_fault
@@ -41,6 +41,7 @@ def build_app(settings: Settings, reception: Reception, proxied: ProxiedCertific
     app = Flask("ingress", static_folder=None)
     app.url_map.merge_slashes = False
     record = Record()
+    begin_at_zero(source.name for source in settings.configuration.sources)
 
     for path, admission in settings.paths.items():
         app.add_url_rule(
@@ -68,13 +69,7 @@ def build_app(settings: Settings, reception: Reception, proxied: ProxiedCertific
 
     @app.errorhandler(HTTPException)
     def refuse_plainly(error: HTTPException) -> Response:
-        status = error.code or 500
-        g.visit.why = CODES.get(status, "BAD_REQUEST")
-        fault = Fault(g.visit.why, f"{error.name}: {request.method} is not answered at this path")
-        methods = getattr(error, "valid_methods", None)
-        return respond(
-            Answer(status, error_envelope([fault]), {"Allow": ", ".join(sorted(methods))} if methods else {})
-        )
+        return refuse(refuse_unrouted(error, request.method))
 
     @app.errorhandler(Exception)
     def fail(error: Exception) -> Response:
@@ -100,11 +95,6 @@ def view(admission: Admission, reception: Reception) -> Any:  # noqa: ANN401 - F
         return respond(received or reception.receive(admission, request.environ, g.visit))
 
     return push
-
-
-def respond(answer: Answer) -> Response:
-    """Turn an answer into Flask's."""
-    return Response(answer.body, answer.status, dict(answer.headers), content_type="application/json")
 
 
 def locate(error: Exception) -> str:

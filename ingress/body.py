@@ -1,13 +1,15 @@
 """The body of a push: of the right type, whole, within its limit and its time, unpacked when that is allowed."""
 
 import zlib
+from typing import IO
 
 import gevent
 from gunicorn.http.errors import ParseException
 
 from ingress.acknowledge import Fault, Refused
-from ingress.identity import Environment
-from schemas.door import Door
+from ingress.identity.certificate import Environment
+from schemas.listener.reading import WholeBody
+from schemas.settings.door import Door
 
 BODY_SECONDS = 20.0  # Ethoca gives up on an answer after 30 (docs/contracts.md, 1)
 GZIP = 16 + zlib.MAX_WBITS
@@ -36,9 +38,9 @@ def read_body(environment: Environment, limit: int) -> bytes:
     declared = int(environment.get("CONTENT_LENGTH") or 0)
     body = b""
     if declared <= limit:
+        stream = environment["wsgi.input"]
         try:
-            with gevent.Timeout(BODY_SECONDS, TimeoutError):
-                body = environment["wsgi.input"].read(limit + 1)
+            body = stream.read(limit + 1) if isinstance(stream, WholeBody) else read_in_time(stream, limit + 1)
         except TimeoutError as error:
             raise Refused(408, Fault("REQUEST_TIMEOUT", "the body did not arrive in time", recoverable=True)) from error
         except (OSError, ParseException) as error:
@@ -48,6 +50,12 @@ def read_body(environment: Environment, limit: int) -> bytes:
     if len(body) < declared:
         raise Refused(400, Fault("INCOMPLETE_BODY", "the body is shorter than its Content-Length", recoverable=True))
     return body
+
+
+def read_in_time(stream: IO[bytes], most: int) -> bytes:
+    """Read up to so many bytes, for as long as a sender would wait. Raises TimeoutError."""
+    with gevent.Timeout(BODY_SECONDS, TimeoutError):
+        return stream.read(most)
 
 
 def unpack(body: bytes, limit: int) -> bytes:

@@ -5,15 +5,17 @@ from pathlib import Path
 
 import orjson
 import redis
-from flask import Flask, Response
+from flask import Flask, Response, request
 from prometheus_client import CONTENT_TYPE_LATEST
+from werkzeug.exceptions import HTTPException
 
-from ingress.gauges import CertificateGauges, JournalGauges
-from ingress.readiness import describe_readiness
+from ingress.respond import refuse_unrouted, respond
 from ingress.settings import Settings, load_settings, stop_on_fault
-from schemas.counting import FOLDER_VARIABLE, BuildInfo, show_counts
-from schemas.journal import connect_journal
-from schemas.secret import ConfigurationError
+from ingress.telemetry.gauges import CertificateGauges, JournalGauges
+from ingress.telemetry.readiness import describe_door
+from schemas.journal.append import connect_journal
+from schemas.settings.secret import ConfigurationError
+from schemas.telemetry.counting import FOLDER_VARIABLE, BuildInfo, show_counts
 
 
 @stop_on_fault
@@ -30,9 +32,10 @@ def create_app() -> Flask:
 def build_app(settings: Settings, client: redis.Redis) -> Flask:
     """Put the three pages together."""
     app = Flask("platform", static_folder=None)
-    folder = os.environ.get(FOLDER_VARIABLE)
+    named = os.environ.get(FOLDER_VARIABLE)
+    folder = Path(named) if named else None
     measured = (
-        JournalGauges(client, settings.configuration.journal),
+        JournalGauges(client, settings.configuration.journal, folder),
         CertificateGauges(settings.configuration.tls),
         BuildInfo("ingress"),
     )
@@ -43,12 +46,16 @@ def build_app(settings: Settings, client: redis.Redis) -> Flask:
 
     @app.get("/readyz")
     def ready() -> Response:
-        found = describe_readiness(client, settings.configuration.journal)
+        found = describe_door(client, settings.configuration.journal, folder)
         return Response(orjson.dumps(found), 200 if found["ready"] else 503, content_type="application/json")
 
     @app.get("/metrics")
     def metrics() -> Response:
-        counted = show_counts(Path(folder) if folder else None, *measured)
+        counted = show_counts(folder, *measured)
         return Response(counted, content_type=CONTENT_TYPE_LATEST)
+
+    @app.errorhandler(HTTPException)
+    def refuse(error: HTTPException) -> Response:
+        return respond(refuse_unrouted(error, request.method).answer())
 
     return app

@@ -1,8 +1,8 @@
 """The door's one look into a body: which alerts are in it, and by what ids. Nothing else of an alert is its business.
 
 The look is orjson's, in microseconds. Where orjson might see something else than the workers' reading
-(`schemas.document`) it is not believed: what it refuses, and ids that are numbers, are read again the workers' way. So
-what the door acknowledges, the workers can keep.
+(`schemas.formats.document`) it is not believed: what it refuses, and ids that are numbers, are read again the workers'
+way. So what the door acknowledges, the workers can keep.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from schemas.document import (
+from schemas.formats.document import (
     ID_FIELDS,
     MAX_DEPTH,
     NotAnAlert,
@@ -21,7 +21,7 @@ from schemas.document import (
     read_document,
     split_alerts,
 )
-from schemas.sources import Format, Source
+from schemas.settings.sources import Format, Source
 
 NUMBERS = {int, float}  # true and false are none, and no id either way
 

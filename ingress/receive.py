@@ -1,48 +1,26 @@
 """The way of a push through the door, on one screen."""
 
-import time
-from dataclasses import dataclass, field
-from secrets import token_hex
-from typing import TYPE_CHECKING
-
 import gevent
 
-from ingress import metrics
 from ingress.acknowledge import Answer, Fault, Refused, answer_push
 from ingress.admissions import Admissions
 from ingress.body import receive_body
-from ingress.enqueue import Enqueuer
-from ingress.identity import Distrusted, Environment, Identify
+from ingress.identity.certificate import Distrusted, Environment, Identify
 from ingress.ids import look_at_ids
-from ingress.limits import FailedAuthentications, PushRates, Tallies, make_tallies
+from ingress.journal.enqueue import Enqueuer
+from ingress.limits.rates import FailedAuthentications, PushRates, Tallies, make_tallies
 from ingress.settings import Admission
-from ingress.sightings import Sightings
-from ingress.tracing import PushTraces
-from schemas.door import Door
-from schemas.envelope import Envelope
-from schemas.journal import JournalFull, JournalUnavailable
-
-if TYPE_CHECKING:
-    from opentelemetry.trace import Span
+from ingress.telemetry import metrics
+from ingress.telemetry.sightings import Sightings
+from ingress.telemetry.tracing import PushTraces
+from ingress.visit import Visit
+from schemas.journal.append import JournalUnavailable
+from schemas.journal.envelope import Envelope
+from schemas.journal.room import JournalFull
+from schemas.settings.door import Door
 
 RETRY_SECONDS = 5
 GUESS_SECONDS = 0.25  # how long whoever goes on guessing waits for each answer: so he gets little of the processor
-
-
-@dataclass(slots=True)
-class Visit:
-    """One request, as the log will tell it. `entry_id` stands from the moment the push is durable."""
-
-    address: str = ""
-    request_id: str = field(default_factory=lambda: token_hex(16))
-    started: float = field(default_factory=time.perf_counter)
-    source: str | None = None
-    certificate: str | None = None
-    size: int | None = None
-    alerts: int | None = None
-    entry_id: str | None = None
-    why: str | None = None
-    span: "Span | None" = None
 
 
 class Reception:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from ingress.authenticate import Credentials
-from ingress.identity import Pins, read_pins
-from schemas.configuration import Configuration, load_configuration
+from ingress.identity.certificate import Pins, read_pins
+from ingress.identity.header import Credentials
+from schemas.journal.redis_address import require_redis
 from schemas.keyring import Keyring, load_keyring
-from schemas.redis_address import require_redis
-from schemas.secret import ConfigurationError
-from schemas.sources import Source
+from schemas.settings.configuration import Configuration, load_configuration
+from schemas.settings.secret import ConfigurationError
+from schemas.settings.sources import Source
 
 # gunicorn ends, instead of starting workers for ever, when one exits with its own "the app cannot be loaded".
 EXIT_STATUS = 4

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from ingress.acknowledge import Answer
-from ingress.identity import Environment
-from ingress.receive import Reception, Visit
-from ingress.record import Record
+from ingress.identity.certificate import Environment
+from ingress.receive import Reception
 from ingress.settings import Admission
-from ingress.tls import TlsSocket
+from ingress.telemetry.record import Record
+from ingress.visit import Visit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
@@ -51,9 +51,6 @@ class Shortcut:
             answer = self._reception.receive(admission, environment, visit)
             if answer.status == 200:
                 self._record.conclude(visit, 200)
-                connection = environment.get("gunicorn.socket")
-                if isinstance(connection, TlsSocket):
-                    connection.join_next_two()
                 return acknowledge(answer, visit, start_response)
             environment[OUTCOME] = answer
         except Exception as error:  # noqa: BLE001 - Flask's view raises it again, and Flask's handlers answer it

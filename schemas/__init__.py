@@ -1,1 +1,1 @@
-"""The contracts: whatever crosses a border of the pipeline, and nothing of ours that it would have to import."""
+"""The contracts: whatever crosses a border of the pipeline, and what its parts share. They import none of ours."""

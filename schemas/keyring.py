@@ -12,8 +12,8 @@ import os
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from schemas.configuration import Sealing
-from schemas.secret import ConfigurationError
+from schemas.settings.configuration import Sealing
+from schemas.settings.secret import ConfigurationError
 
 VERSION = b"\x01"
 KEY_BYTES = 32

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:  # the end-to-end tests load this file too, and import nothing of ours
     from xdist.remote import Producer
@@ -23,6 +24,15 @@ if TYPE_CHECKING:  # the end-to-end tests load this file too, and import nothing
     from deploy.embedded.certificate_files import DevelopmentCertificates, Pair
     from deploy.embedded.engine import Server
     from deploy.embedded.settings import Secrets
+
+# How quick an example is depends on what else the machine does.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
+
+# Where there is room enough in memory the servers keep their files there: these tests ask what our code does with a
+# server, and not how long a disk takes that others use, too. The stack of tests/e2e and tests/faults is on the disk.
+MEMORY = Path("/dev/shm")  # noqa: S108 - what is made in it has a name of its own, and is the owner's
+MEMORY_NEEDED = 4 * 2**30
 
 # Folders whose tests share one stack.
 STACKS = {"tests/e2e", "tests/faults"}
@@ -48,7 +58,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "Load
 @pytest.fixture(scope="session")
 def engines_folder() -> Iterator[Path]:
     """Return a short temporary folder that the account of PostgreSQL may enter, unlike pytest's own."""
-    folder = Path(tempfile.mkdtemp(prefix="alert-intake-"))
+    roomy = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_NEEDED
+    folder = Path(tempfile.mkdtemp(prefix="alert-intake-", dir=MEMORY if roomy else None))
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
@@ -143,7 +154,8 @@ class CertificateFiles:
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> CertificateFiles:
     """Make an authority, a server, and senders of every kind."""
     from deploy.embedded.certificate_files import CLIENT_SUBJECT, ensure_certificates, read_pair, write_pair
-    from deploy.embedded.certificates import issue_certificate, make_authority, make_crl
+    from deploy.embedded.certificates import issue_certificate, make_authority
+    from deploy.embedded.revocations import make_crl
 
     folder = tmp_path_factory.mktemp("certificates")
     made = ensure_certificates(folder)

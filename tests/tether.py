@@ -15,5 +15,5 @@ def tether(command: Sequence[str | Path], death_signal: signal.Signals = signal.
 
     SIGKILL is for programs whose own children notice that; for others the signal that they pass on.
     """
-    launcher = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(int(death_signal)), "-"]
+    launcher = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(int(death_signal)), "-", "0"]
     return [*launcher, *map(str, command)]

@@ -1,4 +1,4 @@
-"""The Celery application: four kinds of task, each only a tick that says "look". Nothing of an alert travels in them.
+"""The Celery application. Its tasks are only ticks that say "look": nothing of an alert travels in them.
 
 Start pools by kind of work: `celery -A workers.app worker -Q drain` (prefork), `-Q forward -P threads`, and, where
 remote enrichers are configured, `-Q enrich -P threads`.
@@ -9,17 +9,20 @@ import os
 from celery import Celery, signals
 from kombu import Exchange, Queue
 
-from schemas.redis_address import require_redis
-from schemas.redis_client import describe_broker
+from schemas.journal.redis_address import require_redis
+from schemas.journal.redis_client import describe_broker
 from workers.deadline import stop_tasks
-from workers.exposition import Exposition, count_tick
-from workers.liveness import PULSE
-from workers.logs import configure_logs
-from workers.metronome import SCHEDULE, Metronome
-from workers.tracing import end_spans
-from workers.watchdog import Watchdog
+from workers.pool.garbage import collect_seldom
+from workers.pool.growth import Growth
+from workers.pool.liveness import PULSE
+from workers.pool.metronome import SCHEDULE, Metronome
+from workers.pool.watchdog import Watchdog
+from workers.telemetry.exposition import Exposition, count_tick
+from workers.telemetry.logs import configure_logs
+from workers.telemetry.tracing import end_spans
 
 signals.setup_logging.connect(configure_logs)  # and so Celery sets up none of its own
+signals.worker_init.connect(collect_seldom)
 signals.worker_shutting_down.connect(stop_tasks)
 signals.task_received.connect(PULSE.take)
 signals.task_postrun.connect(count_tick)
@@ -29,13 +32,19 @@ signals.worker_shutdown.connect(end_spans)
 broker_url, sentinels = describe_broker(require_redis("BROKER_URL"))
 # The celery command copies BROKER_URL there, where it would take the place of the address as kombu spells it.
 os.environ.pop("CELERY_BROKER_URL", None)
-app = Celery("alert-intake", broker=broker_url, include=["workers.tasks"], amqp="workers.broker:EagerAMQP")
+app = Celery(
+    "alert-intake",
+    broker=broker_url,
+    include=["workers.tasks"],
+    amqp="workers.pool.broker:EagerAMQP",
+    task_cls="workers.tick:Tick",
+)
 app.conf.update(
     task_queues=[Queue(name, Exchange(name), routing_key=name) for name in ("drain", "forward", "enrich")],
     task_default_queue="forward",
     task_routes={"workers.drain": {"queue": "drain"}, "workers.enrich": {"queue": "enrich"}},
     beat_schedule=SCHEDULE,
-    beat_scheduler="workers.metronome:GuardedScheduler",
+    beat_scheduler="workers.pool.metronome:GuardedScheduler",
     beat_max_loop_interval=1,
     task_ignore_result=True,
     task_serializer="json",
@@ -57,4 +66,4 @@ app.conf.update(
     broker_heartbeat=0,
     enable_utc=True,
 )
-app.steps["worker"].update({Metronome, Watchdog, Exposition})
+app.steps["worker"].update({Growth, Metronome, Watchdog, Exposition})

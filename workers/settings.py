@@ -3,9 +3,9 @@
 import os
 from dataclasses import dataclass
 
-from schemas.configuration import Configuration, load_configuration, require_address
+from schemas.journal.redis_address import require_redis
 from schemas.keyring import Keyring, load_keyring
-from schemas.redis_address import require_redis
+from schemas.settings.configuration import Configuration, load_configuration, require_address
 
 
 @dataclass(frozen=True)

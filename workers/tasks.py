@@ -2,26 +2,29 @@
 
 from functools import cache
 from queue import Empty, SimpleQueue
+from threading import Lock
 from typing import Any
 
 from billiard import current_process
 
 from workers.app import app
 from workers.delivery.forward import Forwarder
-from workers.enrich.asking import Remote
-from workers.enrich.remote import open_remotes
-from workers.enrich.station import Station
-from workers.intake.pipeline import drain
+from workers.intake.drain import drain
 from workers.intake.relink import relink_stored
+from workers.lookups.asking import Remote
+from workers.lookups.late import settle_forgotten
+from workers.lookups.remote import open_remotes
+from workers.lookups.station import Station
 from workers.notices.tell import tell_notices, tell_of_books
-from workers.retention import maintain
 from workers.settings import Workshop, load_workshop
+from workers.upkeep.retention import maintain
 
 FORWARD_SECONDS = 5.0
 ENRICH_SECONDS = 5.0
-RELINK_SECONDS = 4.0
+RELINK_FOR_SECONDS = 4.0
+# Held by the one tick that forwards, and by the one that waits for its end, so that somebody always listens.
+FORWARDING, NEXT = Lock(), Lock()
 # Those that no tick has in hand, the one that has waited longest first: what they have in flight is recorded soon.
-FORWARDERS: SimpleQueue[Forwarder] = SimpleQueue()
 STATIONS: SimpleQueue[Station] = SimpleQueue()
 
 
@@ -39,17 +42,25 @@ def drain_tick(self: Any) -> None:  # noqa: ANN401 - a bound celery task
     drain(workshop(), consumer, workshop().configuration.drain.seconds)
 
 
+@cache
+def forwarder() -> Forwarder:
+    """Make the one forwarder of this process: two would lease after each other what one delivers alone."""
+    return Forwarder(workshop())
+
+
 @app.task(name="workers.forward")
 def forward_tick() -> None:
     """Deliver what is due for a few seconds. What a slow receiver still holds then is left to the next tick."""
+    if not NEXT.acquire(blocking=False):
+        return
     try:
-        forwarder = FORWARDERS.get_nowait()
-    except Empty:  # the first tick, or one beside another
-        forwarder = Forwarder(workshop())
-    try:
-        forwarder.run(FORWARD_SECONDS)
+        FORWARDING.acquire()
     finally:
-        FORWARDERS.put(forwarder)
+        NEXT.release()
+    try:
+        forwarder().run(FORWARD_SECONDS)
+    finally:
+        FORWARDING.release()
 
 
 @cache
@@ -88,10 +99,11 @@ def audit_tick() -> None:
 @app.task(name="workers.relink")
 def relink_tick() -> None:
     """Link alerts that were stored before there were links, for a few seconds; once all are there is nothing to do."""
-    relink_stored(workshop(), RELINK_SECONDS)
+    relink_stored(workshop(), RELINK_FOR_SECONDS)
 
 
 @app.task(name="workers.maintain")
 def maintain_tick() -> None:
-    """Make the partitions of the coming months, and remove what has been kept long enough."""
+    """Make partitions, remove what has been kept long enough, and settle what no enricher was asked about."""
     maintain(workshop())
+    settle_forgotten(workshop())

@@ -12,11 +12,11 @@ from typing import Any
 
 from psycopg import sql
 
-from console.alerts.triples import FILTERS, ORDERS, PLACES, TRIPLES, WALK, Order
+from console.alerts.triples import BETWEEN, FILTERS, NEWEST, ORDERS, SOONEST, TRIPLES, WALK, Order
 from console.connections import Database
 from console.paging import BadCursor, Page, parse_uuid, read_cursor, write_cursor
-from schemas.alert import Alert
-from schemas.presented import present_alert
+from schemas.alert.alert import Alert
+from schemas.alert.presented import present_alert
 
 LAST_POSITION = 2**63 - 1
 
@@ -59,7 +59,8 @@ def read_place(order: Order, cursor: str | None, due_after: datetime | None) -> 
     """Return where the list was left, or its beginning, as values of the statement. Raises BadCursor."""
     kind = f"search {order}"
     if order == "newest":
-        return {"position": read_cursor(kind, cursor, int)[0] if cursor else LAST_POSITION}
+        position = read_cursor(kind, cursor, int)[0] if cursor else LAST_POSITION
+        return {"low": 0, "high": min(max(position, 1), LAST_POSITION) - 1}
     if not cursor:
         return {"moment": due_after or datetime.min.replace(tzinfo=UTC), "position": LAST_POSITION if due_after else 0}
     moment, position = read_cursor(kind, cursor, str, int)
@@ -91,20 +92,32 @@ def list_filters(search: Search) -> dict[str, Any]:
 def walk_triples(search: Search, order: Order) -> sql.Composed:
     """Return the statement that merges the first alerts of every triple that matches."""
     on_triple = sql.SQL(" AND ").join([FILTERS[name] for name in list_filters(search)] or [sql.SQL("true")])
-    return sql.SQL(TRIPLES) + WALK.format(on_triple=on_triple, on_alert=PLACES[order], order=ORDERS[order])
+    on_alert, first = (BETWEEN, NEWEST) if order == "newest" else (SOONEST, "respond_by, position")
+    return sql.SQL(TRIPLES) + WALK.format(
+        on_triple=on_triple, on_alert=sql.SQL(on_alert), first=sql.SQL(first), order=ORDERS[order]
+    )
 
 
 def search_terms(search: Search) -> sql.Composed:
     """Return the statement that merges the first alerts of everything the term may be."""
-    filters = [FILTERS[name] for name in list_filters(search)]
     names = TERMS if len(search.term or "") == len("1234") else TERMS[:-1]
-    values = {"on_alert": sql.SQL(" AND ").join([PLACES["newest"], *filters]), "order": ORDERS["newest"]}
-    branches = [ONE_TERM.format(name=sql.Identifier(name), **values) for name in names] + [ONE_ID.format(**values)]
+    on_alert = sql.SQL(" AND ").join([PLACE, *(FILTERS[name] for name in list_filters(search))])
+    branches = [ONE_TERM.format(name=sql.Identifier(name), on_alert=on_alert) for name in names]
+    branches += [ONE_MERCHANT.format(on_alert=on_alert), ONE_ID.format(on_alert=on_alert)]
     return BY_TERM.format(branches=sql.SQL(" UNION ").join(branches), order=ORDERS["newest"])
 
 
-TERMS = ("provider_alert_id", "arn", "merchant_order_id", "transaction_id", "merchant_id", "card_last4")
+TERMS = ("provider_alert_id", "arn", "merchant_order_id", "transaction_id", "card_last4")
+PLACE = sql.SQL("position BETWEEN %(low)s AND %(high)s")
 READ_ALERTS = "SELECT * FROM alerts WHERE id = ANY (%(ids)s::uuid[]) ORDER BY position DESC"
-BY_TERM = sql.SQL("SELECT * FROM alerts WHERE id IN ({branches}) ORDER BY {order} LIMIT %(limit)s")
-ONE_TERM = sql.SQL("(SELECT id FROM alerts WHERE {name} = %(term)s AND {on_alert} ORDER BY {order} LIMIT %(limit)s)")
+BY_TERM = sql.SQL("SELECT * FROM alerts WHERE id = ANY (ARRAY({branches})) ORDER BY {order} LIMIT %(limit)s")
+ONE_TERM = sql.SQL(
+    "(SELECT id FROM alerts WHERE {name} = %(term)s AND {on_alert} ORDER BY position DESC LIMIT %(limit)s)"
+)
+# One that has much may have had it long ago: between two ends of its index, as in `triples`.
+ONE_MERCHANT = sql.SQL("""
+    (SELECT id FROM alerts
+     WHERE (merchant_id, position) BETWEEN (%(term)s, %(low)s::bigint) AND (%(term)s, %(high)s::bigint) AND {on_alert}
+     ORDER BY merchant_id DESC, position DESC LIMIT %(limit)s)
+""")
 ONE_ID = sql.SQL("(SELECT id FROM alerts WHERE id = %(id)s AND {on_alert})")

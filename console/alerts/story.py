@@ -3,9 +3,10 @@
 from typing import Any
 
 from console.connections import Database
+from console.outbox import HELD
 from console.paging import parse_uuid
-from schemas.alert import Alert
-from schemas.presented import present_alert
+from schemas.alert.alert import Alert
+from schemas.alert.presented import present_alert
 
 
 def find_alerts(database: Database, name: str) -> list[str]:
@@ -49,12 +50,12 @@ SELECT_RECEIPTS = """
     FROM endings e JOIN receipts r USING (entered_at, sequence, incarnation)
     WHERE e.alert_id = %(id)s ORDER BY e.entered_at, e.sequence, e.item
 """
-SELECT_DELIVERIES = """
+SELECT_DELIVERIES = f"""
     SELECT o.id, s.name AS subscription, o.subscription_id, v.type AS event, v.revision, o.state, o.attempts, o.due_at,
-           o.created_at, o.ended_at
+           o.created_at, o.ended_at, {HELD} AS held
     FROM outbox o JOIN events v ON v.id = o.event_id JOIN subscriptions s ON s.id = o.subscription_id
     WHERE o.alert_id = %(id)s ORDER BY o.position
-"""
+"""  # noqa: S608 - of constants
 SELECT_ATTEMPTS = """
     SELECT a.outbox_id, a.number, a.attempted_at, a.status, a.milliseconds, a.error, a.next_at
     FROM attempts a JOIN outbox o ON o.id = a.outbox_id

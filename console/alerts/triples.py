@@ -31,10 +31,16 @@ FILTERS: dict[str, sql.SQL] = {
     "statuses": sql.SQL("status = ANY (%(statuses)s)"),
 }
 ORDERS: dict[Order, sql.SQL] = {"newest": sql.SQL("position DESC"), "soonest": sql.SQL("respond_by, position")}
-PLACES: dict[Order, sql.SQL] = {
-    "newest": sql.SQL("position < %(position)s"),
-    "soonest": sql.SQL("respond_by IS NOT NULL AND (respond_by, position) > (%(moment)s, %(position)s)"),
-}
+# What is read of one triple, and in which order. By position it is what lies between two ends of the index, not what
+# equals: then no other index looks as if it gave that order, such as that of all positions, along which a triple that
+# was frequent once lies behind everything that came since.
+NEWEST = "a.network DESC, a.kind DESC, a.status DESC, a.position DESC"
+OLDEST = "a.network, a.kind, a.status, a.position"
+BETWEEN = """(a.network, a.kind, a.status, a.position)
+    BETWEEN (triples.network, triples.kind, triples.status, %(low)s::bigint)
+        AND (triples.network, triples.kind, triples.status, %(high)s::bigint)"""
+SOONEST = """a.network = triples.network AND a.kind = triples.kind AND a.status = triples.status
+    AND a.respond_by IS NOT NULL AND (a.respond_by, a.position) > (%(moment)s, %(position)s)"""
 TRIPLES = """
     WITH RECURSIVE triples AS (
         (SELECT network, kind, status FROM alerts ORDER BY network, kind, status LIMIT 1)
@@ -47,16 +53,16 @@ TRIPLES = """
     )
 """
 SELECT_TRIPLES = f"{TRIPLES} SELECT network, kind, status FROM triples LIMIT 500"  # noqa: S608 - of constants
+# An array, so that the few are looked up by their ids: a join may be made as a walk over all alerts in their order.
 WALK = sql.SQL("""
     , wanted AS (
         SELECT first.id FROM triples CROSS JOIN LATERAL (
             SELECT a.id, a.position, a.respond_by FROM alerts a
-            WHERE a.network = triples.network AND a.kind = triples.kind AND a.status = triples.status AND {on_alert}
-            ORDER BY {order} LIMIT %(limit)s
+            WHERE {on_alert} ORDER BY {first} LIMIT %(limit)s
         ) first
         WHERE {on_triple} ORDER BY {order} LIMIT %(limit)s
     )
-    SELECT * FROM alerts WHERE id IN (SELECT id FROM wanted) ORDER BY {order} LIMIT %(limit)s
+    SELECT * FROM alerts WHERE id = ANY (ARRAY(SELECT id FROM wanted)) ORDER BY {order} LIMIT %(limit)s
 """)
 COUNT_DUE = f"""
     {TRIPLES}

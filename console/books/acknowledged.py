@@ -9,8 +9,8 @@ from uuid import UUID
 import orjson
 import redis
 
-from console.books.stream import entry_key, parse_id
 from console.connections import Database
+from schemas.journal.stream import entry_key, parse_id
 
 BATCH = 1000
 EVENT = "acknowledged"

@@ -1,74 +1,22 @@
-"""The books: every entry ever added to the journal is settled or waiting, for each incarnation of it.
+"""The books for people and programs: the audit's accounts, and their sums."""
 
-Exact while drains run, without stopping them, by the order in which things are read:
-
-1. what Postgres knows of the journal's counter: it may only have grown since;
-2. the stream's counter and its last id, at one moment. What came later is left out, by that id;
-3. the ids still in the stream up to it;
-4. receipts, in one snapshot. An entry leaves the stream only after its receipt is committed, so one without a receipt
-   now was in the stream at step 3 and is waiting; every other one is settled.
-"""
-
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
 
 import redis
 
-from console.books.stream import PAGE, EntryId, Stream, entry_key, read_incarnation, read_stream, walk_stream
 from console.connections import Database
 from console.unreachable import Unreachable
-
-ATTEMPTS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """One incarnation of the journal, counted in entries."""
-
-    incarnation: str | None
-    current: bool
-    added: int
-    settled: int
-    waiting: int
-    orphaned: int = 0
-
-    @property
-    def missing(self) -> int:
-        """Entries that were added and are neither settled nor waiting; negative when more was settled than added."""
-        return self.added - self.settled - self.waiting
-
-    @property
-    def balanced(self) -> bool:
-        """Whether every entry is accounted for."""
-        return self.missing == 0 and self.orphaned == 0
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """What Postgres knew at a moment of its clock: the accounts' bases and the highest counts seen, by incarnation."""
-
-    at: datetime
-    bases: Mapping[str, int]
-    added: Mapping[str, int]
+from schemas.journal.account import Account
+from schemas.journal.books import JournalChanging, read_books
 
 
 def audit_books(client: redis.Redis, database: Database, stream: str) -> list[Account]:
-    """Return one account per incarnation, the current one first. `database` must not be inside a transaction.
-
-    Raises Unreachable when the journal keeps being replaced; psycopg.Error and redis.RedisError pass through.
-    """
-    for _attempt in range(ATTEMPTS):
-        recorded = read_recorded(database)
-        seen = read_stream(client, stream)
-        inside = list(walk_stream(client, stream, seen.last_id)) if seen.length else []
-        accounts = read_accounts(database, seen, inside, recorded)
-        if read_recorded(database).bases == recorded.bases and read_incarnation(client, stream) == seen.incarnation:
-            return accounts
-        time.sleep(0.1)  # a new incarnation begins this very moment, or a drain books what the journal lost
-    raise Unreachable("the journal's incarnation keeps changing; is it being emptied again and again?")
+    """Return one account per incarnation, as `read_books` does. Raises Unreachable when they cannot be told now."""
+    try:
+        return read_books(client, database, stream)
+    except JournalChanging as error:
+        raise Unreachable(str(error)) from error
 
 
 def present_books(accounts: Sequence[Account]) -> dict[str, Any]:
@@ -83,80 +31,3 @@ def present_books(accounts: Sequence[Account]) -> dict[str, Any]:
             {"incarnation": account.incarnation, "entries": account.missing} for account in accounts if account.missing
         ],
     }
-
-
-def read_recorded(database: Database) -> Recorded:
-    """Return what Postgres knows."""
-    with database.transaction():
-        (clock,) = database.execute("SELECT now() AS at").fetchall()
-        rows = database.execute("SELECT incarnation::text, base, added FROM journals").fetchall()
-    bases = {row["incarnation"]: row["base"] for row in rows}
-    return Recorded(clock["at"], bases, {row["incarnation"]: row["added"] for row in rows})
-
-
-def read_accounts(database: Database, seen: Stream, inside: Sequence[EntryId], recorded: Recorded) -> list[Account]:
-    """Hold the stream against the receipts, in one snapshot."""
-    with database.transaction():
-        database.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        known = {row["incarnation"]: row for row in database.execute(SELECT_ACCOUNTS).fetchall()}
-        later = count_later(database, seen.incarnation, seen.last_id, recorded.at)
-        received = count_received(database, seen.incarnation, inside)
-    own = known.pop(seen.incarnation, {}) if seen.incarnation else {}
-    base = own.get("base")
-    if base is None:  # no drain has opened this account yet: it is of what is in the stream
-        base = seen.added - seen.length
-    current = Account(
-        incarnation=seen.incarnation,
-        current=True,
-        added=max(seen.added, recorded.added.get(seen.incarnation or "", 0)) - base,
-        settled=own.get("settled", 0) - later,
-        waiting=len(inside) - received,
-        orphaned=seen.orphaned,
-    )
-    return [current, *(close_account(row) for row in known.values())]
-
-
-def close_account(row: Mapping[str, Any]) -> Account:
-    """Return the account of an earlier incarnation, of which nothing can be waiting any more."""
-    added = max((row["added"] or 0) - (row["base"] or 0), row["settled"])
-    return Account(row["incarnation"], current=False, added=added, settled=row["settled"], waiting=0)
-
-
-def count_later(database: Database, incarnation: str | None, last: EntryId, since: datetime) -> int:
-    """Count the receipts made since then of entries behind `last`. Older ones are of entries the journal forgot."""
-    moment, counter = entry_key(last)
-    values = {"incarnation": incarnation, "moment": moment, "counter": counter, "since": since}
-    row = database.execute(COUNT_LATER, values).fetchone()
-    return int(row["receipts"]) if row else 0
-
-
-def count_received(database: Database, incarnation: str | None, ids: Sequence[EntryId]) -> int:
-    """Count those of `ids` that have a receipt."""
-    received = 0
-    for start in range(0, len(ids), PAGE):
-        keys = [entry_key(entry_id) for entry_id in ids[start : start + PAGE]]
-        columns = [[moment for moment, _ in keys], [counter for _, counter in keys]]
-        row = database.execute(COUNT_RECEIVED, [*columns, incarnation]).fetchone()
-        received += int(row["receipts"]) if row else 0
-    return received
-
-
-SELECT_ACCOUNTS = """
-    SELECT incarnation::text, j.base, j.added, coalesce(t.settled, 0)::bigint AS settled
-    FROM journals j
-    FULL JOIN (SELECT incarnation, sum(entries) AS settled FROM totals GROUP BY incarnation) t USING (incarnation)
-    ORDER BY j.first_seen_at DESC
-"""
-# The plain bound beside the row comparison is what lets PostgreSQL leave out whole partitions.
-COUNT_LATER = """
-    SELECT count(*) AS receipts FROM receipts
-    WHERE incarnation = %(incarnation)s::uuid
-        AND (entered_at, sequence) > (%(moment)s, %(counter)s) AND entered_at >= %(moment)s
-        AND settled_at >= %(since)s
-"""
-COUNT_RECEIVED = """
-    SELECT count(*) AS receipts
-    FROM unnest(%s::timestamptz[], %s::bigint[]) AS inside (entered_at, sequence)
-    JOIN receipts r USING (entered_at, sequence)
-    WHERE r.incarnation = %s::uuid
-"""

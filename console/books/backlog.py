@@ -5,10 +5,11 @@ from typing import Any
 
 import redis
 
-from console.books.stream import parse_id
 from console.connections import Database
-from schemas.configuration import Journal
-from schemas.journal import GROUP, list_limits, measure_journal
+from schemas.journal.append import GROUP
+from schemas.journal.room import list_limits, measure_journal
+from schemas.journal.stream import parse_id
+from schemas.settings.journal import Journal
 
 QUEUES = ("drain", "forward", "enrich")
 ENDINGS = ("stored", "updated", "duplicate", "superseded", "rejected")

@@ -14,7 +14,8 @@ def count_present(database: Database) -> dict[str, Any]:
     """Return what there is; each number that may be large is at most BOUND + 1, which means more than BOUND.
 
     stored         alerts, ever (from the books' running totals)
-    due            deliveries due; `late`: seconds that the first of them has been due for
+    due            deliveries due; `late`: seconds that the first of them has been due for, of those to subscriptions
+                   that are active: what is due to the others waits for those
     given_up       deliveries given up
     open           rejections that nobody has dealt with
     halted         subscriptions that are paused or tripped
@@ -31,7 +32,7 @@ COUNT_PRESENT = """
             FROM subscriptions s CROSS JOIN LATERAL (
                 SELECT o.due_at FROM outbox o WHERE o.subscription_id = s.id AND o.state = 'due'
                 ORDER BY o.due_at LIMIT 1
-            ) first WHERE first.due_at < now()) AS late,
+            ) first WHERE s.state = 'active' AND first.due_at < now()) AS late,
            (SELECT count(*) FROM (SELECT FROM outbox WHERE state = 'given_up' LIMIT %(bound)s) given_up) AS given_up,
            (SELECT count(*) FROM (SELECT FROM rejections WHERE state = 'open' LIMIT %(bound)s) open) AS open,
            (SELECT count(*) FROM subscriptions WHERE state <> 'active') AS halted,

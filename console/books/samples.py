@@ -12,9 +12,9 @@ from uuid import UUID
 
 import redis
 
-from console.books.stream import parse_id, parse_incarnation
 from console.connections import Database
-from schemas.configuration import Journal
+from schemas.journal.stream import parse_id, parse_incarnation
+from schemas.settings.journal import Journal
 
 SECONDS = 5
 LAG = 2.0  # seconds after which every attempt that was recorded with a time is to be seen

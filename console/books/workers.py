@@ -1,8 +1,9 @@
 """Which workers live, known by what they do, not by what they answer.
 
 A worker may answer Celery's ping and yet take no work any more (celery #8030). So a drain lives when it has asked the
-journal for entries within seconds, which it does without end; the forward and enrich workers live when they hold a
-session of the database, which each opens anew every few seconds.
+journal for entries within seconds, which it does without end; the forward and enrich workers live when they have asked
+the database something within seconds: they look every second or so whether anything is due, however little there is.
+To hold a session is no sign: a forwarder keeps its own, and one that takes no ticks any more would keep it for ever.
 """
 
 from collections.abc import Iterable
@@ -13,7 +14,7 @@ from typing import Any
 import redis
 
 from console.connections import Database
-from schemas.journal import GROUP
+from schemas.journal.append import GROUP
 
 LIVE_SECONDS = 15.0
 FORGET_SECONDS = 900.0  # a worker that has been silent for longer was replaced, unless it still holds entries
@@ -56,10 +57,15 @@ def find_drains(client: redis.Redis, stream: str, now: datetime) -> list[Worker]
 
 
 def find_sessions(database: Database) -> list[Worker]:
-    """Return the forward and enrich workers that have a session of the database at this moment."""
+    """Return the forward and enrich workers that have a session of the database, seen when it last was asked something.
+
+    By the server's clock. Where that does not tell (`track_activities` is off, another role) they are seen now.
+    """
     now = datetime.now(UTC)
     rows = database.execute(SELECT_SESSIONS).fetchall()
-    return [Worker(row["pool"], row["address"] or "this host", now) for row in rows]
+    return [
+        Worker(row["pool"], row["address"] or "this host", now - timedelta(seconds=row["silent"] or 0)) for row in rows
+    ]
 
 
 def remember(known: Iterable[Worker], seen: Iterable[Worker], now: datetime) -> list[Worker]:
@@ -74,6 +80,9 @@ def remember(known: Iterable[Worker], seen: Iterable[Worker], now: datetime) -> 
 
 
 SELECT_SESSIONS = """
-    SELECT DISTINCT split_part(application_name, ' ', 2) AS pool, host(client_addr) AS address FROM pg_stat_activity
+    SELECT split_part(application_name, ' ', 2) AS pool, host(client_addr) AS address,
+           greatest(extract(epoch FROM clock_timestamp() - max(state_change)), 0)::double precision AS silent
+    FROM pg_stat_activity
     WHERE datname = current_database() AND application_name IN ('alert-intake forward', 'alert-intake enrich')
+    GROUP BY 1, 2
 """

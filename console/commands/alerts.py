@@ -46,7 +46,7 @@ def alerts() -> None:
     "--oldest-first", is_flag=True, help="In the order in which they were stored; the latest first otherwise."
 )
 @click.option("--cursor", help="Go on where a list was left: its next_cursor.")
-def list_command(as_json: bool, limit: int, oldest_first: bool, cursor: str | None, **filters: Any) -> None:  # noqa: ANN401
+def list_command(as_json: bool, limit: int, oldest_first: bool, cursor: str | None, **filters: Any) -> None:  # noqa: ANN401 - the options
     """List alerts, the latest first."""
     order = "oldest" if oldest_first else "newest"
     with open_database() as database:

@@ -5,10 +5,11 @@ from typing import BinaryIO
 import click
 
 from console.books.acknowledged import Acknowledgements, audit_acknowledgements, read_acknowledgements
-from console.books.audit import Account, audit_books, present_books
+from console.books.audit import audit_books, present_books
 from console.connections import open_database, open_redis
 from console.report import print_json, print_table, reporting
-from schemas.configuration import load_configuration
+from schemas.journal.account import Account
+from schemas.settings.configuration import load_configuration
 
 
 @click.command()

@@ -8,11 +8,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from console.connections import open_database, open_redis
-from console.keys import PLACES, Uses, count_uses, reseal_everything
+from console.keys.reseal import reseal_everything
+from console.keys.uses import PLACES, Uses, count_uses
 from console.operations import name_operator, note_operation
 from console.report import print_json, print_table, reporting
-from schemas.configuration import load_configuration
 from schemas.keyring import load_keyring
+from schemas.settings.configuration import load_configuration
 
 
 @click.group()
@@ -56,6 +57,8 @@ def rotate_command(ctx: click.Context, as_json: bool) -> None:
     unopened: Counter[str] = Counter()
     with open_redis("JOURNAL_URL") as journal, open_database(writable=True) as database:
         total = sum(sum(keys.values()) for keys in count_uses(database, journal, configuration.journal.stream).values())
+        with database.transaction():
+            note_operation(database, name_operator(), "begin to rotate", "sealing keys", f"to key {keyring.key_ids[0]}")
         with Progress(console=Console(stderr=True), disable=as_json) as progress:
             bar = progress.add_task("sealing anew", total=total)
             for page in reseal_everything(database, keyring):

@@ -5,7 +5,7 @@ import click
 from console.connections import check_database_url, translate_database_errors
 from console.report import print_json, reporting
 from deploy.migrations import apply_migrations
-from schemas.configuration import require_address
+from schemas.settings.configuration import require_address
 
 
 @click.command()

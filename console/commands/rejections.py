@@ -13,8 +13,8 @@ from console.rejections.queries import STATES, Sought, list_rejections, read_rej
 from console.rejections.replay import discard_rejection
 from console.report import print_json, print_table, reporting, show_cell
 from console.unreachable import Refused
-from schemas.configuration import load_configuration
 from schemas.keyring import load_keyring
+from schemas.settings.configuration import load_configuration
 
 APART = ("body", "became", "operations")  # shown below the table of fields
 

@@ -19,9 +19,10 @@ from console.rejections.queries import Sought
 from console.rejections.replay import Desk, Replay, replay_rejection
 from console.report import print_json, reporting
 from console.unreachable import Refused, Unreachable
-from schemas.configuration import load_configuration
-from schemas.journal import JournalFull, JournalUnavailable
+from schemas.journal.append import JournalUnavailable
+from schemas.journal.room import JournalFull
 from schemas.keyring import load_keyring
+from schemas.settings.configuration import load_configuration
 
 
 @click.command("replay")

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from console.books.backfills import SINCE, list_backfills
 from console.books.backlog import count_rows, measure_queues, measure_stream
 from console.books.workers import Worker, find_drains, find_sessions
 from console.connections import open_database, open_redis
@@ -13,8 +14,8 @@ from console.report import print_json, print_table, reporting
 from console.terminal.look import Observer
 from console.terminal.watch import watch
 from console.unreachable import Unreachable
-from schemas.configuration import load_configuration, require_address
-from schemas.journal import JournalUnavailable
+from schemas.journal.append import JournalUnavailable
+from schemas.settings.configuration import load_configuration, require_address
 
 
 @click.command()
@@ -55,6 +56,7 @@ def status(ctx: click.Context, as_json: bool, watching: bool, every: float, look
         if "0001.alerts" not in pending:
             report |= count_rows(database)
             workers += find_sessions(database)
+        report["backfills"] = [] if SINCE in pending else list_backfills(database)
     report["workers"] = [show_worker(worker) for worker in workers]
     report["well"] = not pending and not stream["full"]
     if as_json:
@@ -103,6 +105,10 @@ def rows_of(report: dict[str, Any]) -> list[tuple[str, object]]:
             ("deliveries given up", report["outbox"]["given_up"]),
             ("rejections open", report["open_rejections"]),
         ]
+    rows += [
+        (f"back-fill of {one['name']}: done", f"{one['done'] / one['until']:.1%}, {one['done']} of {one['until']}")
+        for one in report["backfills"]
+    ]
     missing = report["pending_migrations"]
     rows.append(
         ("migrations", f"missing: {', '.join(missing)}; run `alert-intake migrate`" if missing else "all applied")

@@ -1,5 +1,6 @@
 """The options of `alert-intake subscriptions add` and `change`: one for each term, none of them required."""
 
+import sys
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +18,7 @@ class Amount(click.ParamType[str]):
 
     name = "decimal"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401 - click's signature
         """Return the text of the number."""
         try:
             return format(Decimal(value), "f")
@@ -81,17 +82,27 @@ def read_proof_given(basic: str | None, headers: Sequence[str]) -> dict[str, Any
             raise Refused("--basic: USER:PASSWORD is needed")
         proof["basic"] = {"user": user, "password": password}
     if headers:
-        pairs = [read_option("--header", header).partition(":") for header in headers]
-        if any(not colon for _, colon, _ in pairs):
-            raise Refused("--header: NAME:VALUE is needed")
-        proof["headers"] = {name.strip(): value.strip() for name, _, value in pairs}
+        proof["headers"] = dict(map(read_header, headers))
     return proof
 
 
+def read_header(given: str) -> tuple[str, str]:
+    """Return name and value of a header given as ``NAME:VALUE``, as ``NAME:@FILE``, or as a file that holds both."""
+    name, colon, value = (part.strip() for part in read_option("--header", given).partition(":"))
+    if not colon:
+        raise Refused("--header: NAME:VALUE is needed")
+    return name, value if given.startswith("@") else read_option("--header", value)
+
+
 def read_option(option: str, value: str) -> str:
-    """Return the value of an option, from a file when it is ``@FILE``: arguments can be seen by every local user."""
+    """Return the value of an option, from a file when it is ``@FILE``: arguments can be seen by every local user.
+
+    ``@-`` is standard input.
+    """
     if not value.startswith("@"):
         return value
+    if value == "@-":
+        return sys.stdin.read().strip()
     try:
         return Path(value[1:]).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:

@@ -6,24 +6,17 @@ import click
 import msgspec
 
 from console.commands.subscription_options import read_filters_given, read_given, read_proof_given, taking_terms
+from console.commands.subscription_turns import TURNS
 from console.connections import open_database
 from console.downstream.listing import list_subscriptions, read_subscription
-from console.downstream.subscriptions import (
-    add_subscription,
-    change_subscription,
-    hold_subscription,
-    remove_subscription,
-    rotate_signing_secret,
-    set_state,
-)
+from console.downstream.subscriptions import add_subscription, change_subscription, hold_subscription
 from console.downstream.terms import read_proof, read_terms
-from console.durations import parse_duration
 from console.operations import name_operator
 from console.paging import MAX_LIMIT, BadCursor
 from console.report import print_json, print_table, reporting
 from console.unreachable import Refused
-from schemas.configuration import load_configuration
-from schemas.keyring import Keyring, load_keyring
+from schemas.keyring import load_keyring
+from schemas.settings.configuration import load_configuration
 
 APART = ("log", "operations")
 
@@ -31,6 +24,10 @@ APART = ("log", "operations")
 @click.group()
 def subscriptions() -> None:
     """Say which downstream services get which events."""
+
+
+for turn in TURNS:
+    subscriptions.add_command(turn)
 
 
 @subscriptions.command("add")
@@ -67,7 +64,7 @@ def add_command(as_json: bool, name: str, url: str, **given: Any) -> None:  # no
               help="Take all of these away first; may be repeated.")  # fmt: skip
 @taking_terms
 def change_command(
-    as_json: bool, name: str, new_name: str | None, url: str | None, clear: tuple[str, ...], **given: Any  # noqa: ANN401
+    as_json: bool, name: str, new_name: str | None, url: str | None, clear: tuple[str, ...], **given: Any  # noqa: ANN401 - the options
 ) -> None:  # fmt: skip
     """Change what is given about a subscription, and nothing else."""
     configuration = load_configuration()
@@ -125,7 +122,7 @@ def list_command(as_json: bool, limit: int, cursor: str | None) -> None:
 def show_command(as_json: bool, name: str) -> None:
     """Show one subscription and what happened to it; of its credentials only what is no secret."""
     with open_database() as database:
-        subscription = read_subscription(database, name, open_keyring())
+        subscription = read_subscription(database, name, load_keyring(load_configuration().sealing))
     if as_json:
         print_json(subscription)
         return
@@ -134,76 +131,6 @@ def show_command(as_json: bool, name: str) -> None:
     for part in APART:
         if subscription[part]:
             print_table(list(subscription[part][0]), (row.values() for row in subscription[part]), title=part)
-
-
-@subscriptions.command("pause")
-@reporting
-@click.argument("name", metavar="NAME|ID")
-def pause_command(as_json: bool, name: str) -> None:
-    """Pause deliveries to a subscription; they stay due until it is resumed."""
-    change_state(name, "paused", as_json=as_json)
-
-
-@subscriptions.command("resume")
-@reporting
-@click.argument("name", metavar="NAME|ID")
-def resume_command(as_json: bool, name: str) -> None:
-    """Resume deliveries to a subscription, paused or tripped, with whatever became due meanwhile, in its order."""
-    change_state(name, "active", as_json=as_json)
-
-
-@subscriptions.command("rotate-secret")
-@reporting
-@click.argument("name", metavar="NAME|ID")
-@click.option("--overlap", default="24h", show_default=True, metavar="TIME",
-              help="How long the present secret goes on signing beside the new one; 0 for not at all.")  # fmt: skip
-def rotate_secret_command(as_json: bool, name: str, overlap: str) -> None:
-    """Make a new signing secret and print it, this once. Until the overlap ends every delivery has both signatures."""
-    try:
-        seconds = parse_duration(overlap)
-    except ValueError as error:
-        raise Refused(f"--overlap: {error}") from error
-    with open_database(writable=True) as database:
-        rotated = rotate_signing_secret(database, open_keyring(), name, seconds, name_operator())
-    if as_json:
-        print_json(rotated)
-    else:
-        click.echo(f"new signing secret of {rotated['name']} (not shown again): {rotated['secret']}")
-        click.echo(f"former secrets that still sign: {rotated['former_secrets']}")
-
-
-@subscriptions.command("remove")
-@reporting
-@click.argument("name", metavar="NAME|ID")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-def remove_command(as_json: bool, name: str, yes: bool) -> None:
-    """Remove a subscription, and with it every delivery to it, also those that are still due."""
-    keyring = open_keyring()
-    with open_database(writable=True) as database:
-        due = read_subscription(database, name, keyring)["due"]
-        database.commit()
-        if not yes:
-            click.confirm(f"Remove {name}, with {due} deliveries still due to it?", abort=True, err=True)
-        removed = remove_subscription(database, name, name_operator())
-    if as_json:
-        print_json(removed)
-    else:
-        click.echo(f"removed {removed['name']}")
-
-
-def change_state(name: str, state: str, *, as_json: bool) -> None:
-    """Set the state of a subscription and report it."""
-    with open_database(writable=True) as database:
-        changed = set_state(database, name, state, name_operator())
-    if as_json:
-        print_json(changed)
-    else:
-        click.echo(f"{changed['name']} is {changed['state']}")
-
-
-def open_keyring() -> Keyring:
-    """Load the keys that the configuration names."""
-    return load_keyring(load_configuration().sealing)
 
 
 def show_filters(filters: dict[str, Any]) -> str:

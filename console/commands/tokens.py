@@ -12,8 +12,8 @@ from console.durations import parse_duration
 from console.operations import name_operator
 from console.report import print_json, print_table, reporting
 from console.unreachable import Refused
-from schemas.configuration import load_configuration
 from schemas.keyring import load_keyring
+from schemas.settings.configuration import load_configuration
 
 
 @click.group()

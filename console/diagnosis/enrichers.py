@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from console.diagnosis.check import DAYS_LEFT, Check
-from schemas.enrichers import Enrichment, Lookup, Plugin
-from schemas.plugins import PluginUnusable, find_plugin
-from schemas.secret import ConfigurationError
-from schemas.sources import Basic
+from schemas.settings.enrichers import Enrichment, Lookup, Plugin
+from schemas.settings.plugins import PluginUnusable, find_plugin
+from schemas.settings.secret import ConfigurationError
+from schemas.settings.sources import Basic
 
 
 def check_enrichers(settings: Enrichment) -> Iterator[Check]:

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from console.connections import Database, open_database, open_redis
 from console.diagnosis.check import Check, check_clock
 from console.unreachable import Unreachable
-from schemas.configuration import Journal, require_address
-from schemas.durability import examine_durability, read_info
-from schemas.secret import ConfigurationError
+from schemas.journal.durability import examine_durability, read_info
+from schemas.settings.configuration import require_address
+from schemas.settings.journal import Journal
+from schemas.settings.secret import ConfigurationError
 
 POSTGRES_VERSION = 150000
 

@@ -1,14 +1,16 @@
 """Read deliveries: outbox items and their attempts."""
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from console.connections import Database
 from console.paging import BadCursor, Page, parse_uuid, read_cursor, write_cursor
 from console.unreachable import Refused
 
 STATES = ("due", "delivered", "given_up")
+SKEW = timedelta(days=1)
 
 
 class NoSuchDelivery(Refused):
@@ -26,17 +28,38 @@ class Sought:
 
 
 def list_deliveries(database: Database, sought: Sought, limit: int = 100, cursor: str | None = None) -> Page:
-    """Return a page of deliveries, the latest first (their ids are UUIDv7). Raises BadCursor."""
+    """Return a page of deliveries, the latest first (their ids are UUIDv7). Raises BadCursor.
+
+    A time is looked for among the ids of that time. They are of the clocks of the workers: what was announced by one
+    that was wrong by more than SKEW is not found by its time.
+    """
     last_id = None
     if cursor:
         (last_id,) = read_cursor("deliveries", cursor, str)
         if parse_uuid(last_id) is None:
             raise BadCursor("cursor: not a cursor of deliveries")
     known = database.execute("SELECT id FROM subscriptions WHERE name = %s", [sought.subscription]).fetchone()
-    values = asdict(sought) | {"own": known["id"] if known else None, "last_id": last_id, "limit": limit + 1}
-    rows = database.execute(SELECT_DELIVERIES, values, prepare=False).fetchall()  # planned for these very values
+    if known is None and sought.subscription is not None:
+        return Page()
+    values = asdict(sought) | {
+        "own": known["id"] if known else None,
+        "last_id": last_id,
+        "low": make_bound(sought.since, -SKEW),
+        "high": make_bound(sought.until, SKEW),
+        "limit": limit + 1,
+    }
+    statement = SELECT_GIVEN_UP if sought.state == "given_up" else SELECT_DELIVERIES
+    rows = database.execute(statement, values, prepare=False).fetchall()  # planned for these very values
     more, rows = len(rows) > limit, rows[:limit]
     return Page(rows, write_cursor("deliveries", str(rows[-1]["id"])) if more else None)
+
+
+def make_bound(moment: datetime | None, skew: timedelta) -> UUID | None:
+    """Return the least UUIDv7 of a moment moved by `skew` (RFC 9562, 5.7: it begins with 48 bits of milliseconds)."""
+    if moment is None:
+        return None
+    milliseconds = int((moment.timestamp() + skew.total_seconds()) * 1000)
+    return UUID(int=min(max(milliseconds, 0), 2**48 - 1) << 80)
 
 
 def read_delivery(database: Database, delivery_id: str) -> dict[str, Any]:
@@ -70,11 +93,25 @@ MATCHES = """
     AND (%(since)s::timestamptz IS NULL OR o.created_at >= %(since)s)
     AND (%(until)s::timestamptz IS NULL OR o.created_at < %(until)s)
 """
-SELECT_DELIVERIES = f"""
-    {SHOWN} WHERE {MATCHES} AND (%(own)s::uuid IS NULL OR o.subscription_id = %(own)s::uuid)
+FEW = f"""
+    SELECT o.id FROM outbox o
+    WHERE {MATCHES} AND (%(own)s::uuid IS NULL OR o.subscription_id = %(own)s::uuid)
         AND (%(last_id)s::uuid IS NULL OR o.id < %(last_id)s::uuid)
-    ORDER BY o.id DESC LIMIT %(limit)s
-"""
+        AND (%(low)s::uuid IS NULL OR o.id >= %(low)s::uuid) AND (%(high)s::uuid IS NULL OR o.id < %(high)s::uuid)
+"""  # noqa: S608 - of constants
+SELECT_DELIVERIES = f"""
+    WITH few AS MATERIALIZED ({FEW} ORDER BY o.id DESC LIMIT %(limit)s)
+    {SHOWN} WHERE o.id = ANY (ARRAY(SELECT id FROM few)) ORDER BY o.id DESC
+"""  # noqa: S608 - of constants
+# Those given up are in an index of their own, each subscription's by itself: of each no more is read than is shown.
+SELECT_GIVEN_UP = f"""
+    WITH few AS MATERIALIZED (
+        SELECT own.id FROM subscriptions s
+        CROSS JOIN LATERAL ({FEW} AND o.subscription_id = s.id ORDER BY o.id DESC LIMIT %(limit)s) own
+        WHERE %(own)s::uuid IS NULL OR s.id = %(own)s::uuid ORDER BY own.id DESC LIMIT %(limit)s
+    )
+    {SHOWN} WHERE o.id = ANY (ARRAY(SELECT id FROM few)) ORDER BY o.id DESC
+"""  # noqa: S608 - of constants
 SELECT_DELIVERY = f"{SHOWN} WHERE o.id = %(id)s"
 SELECT_ATTEMPTS = """
     SELECT number, attempted_at, status, milliseconds, error, answer, next_at

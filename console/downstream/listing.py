@@ -4,10 +4,10 @@ from typing import Any
 
 from console.connections import Database
 from console.operations import read_operations
-from console.paging import Page, parse_uuid, read_cursor, write_cursor
+from console.paging import Page, has_controls, parse_uuid, read_cursor, write_cursor
 from console.unreachable import Refused
+from schemas.downstream.subscription import unseal_credentials
 from schemas.keyring import Keyring, Tampered, UnknownKey
-from schemas.subscription import unseal_credentials
 
 LOG_SHOWN = 20
 
@@ -24,12 +24,15 @@ def list_subscriptions(database: Database, limit: int = 100, cursor: str | None 
     return Page(rows, write_cursor("subscriptions", rows[-1]["name"]) if more else None)
 
 
-def read_subscription(database: Database, name: str, keyring: Keyring) -> dict[str, Any]:
+def read_subscription(database: Database, name: str, keyring: Keyring, bound: int | None = None) -> dict[str, Any]:
     """Return one subscription by name or id, with what happened to it; of its credentials only what is no secret.
 
+    Its deliveries that are due and given up are counted: all of them, which may take long, or each `bound` at most.
     Raises NoSuchSubscription.
     """
-    row = database.execute(SELECT_SUBSCRIPTION, {"name": name, "id": parse_uuid(name)}).fetchone()
+    check_name(name)
+    values = {"name": name, "id": parse_uuid(name), "bound": bound}
+    row = database.execute(SELECT_SUBSCRIPTION, values, prepare=False).fetchone()
     if row is None:
         raise no_subscription(name)
     sealed = row.pop("sealed")
@@ -56,6 +59,12 @@ def show_credentials(sealed: bytes, subscription_id: str, keyring: Keyring) -> d
     }
 
 
+def check_name(name: str) -> None:
+    """Refuse a name that no subscription can have. Raises NoSuchSubscription."""
+    if has_controls(name):
+        raise no_subscription(name)
+
+
 def no_subscription(name: str) -> NoSuchSubscription:
     """Return the refusal for a name that is none."""
     return NoSuchSubscription(f"there is no subscription {name!r}; see `alert-intake subscriptions list`")
@@ -63,7 +72,7 @@ def no_subscription(name: str) -> NoSuchSubscription:
 
 SHOWN = """
     id, name, url, events, state, description, filters, format, leave_out, personal_data, rate_limit, concurrency,
-    timeout, failures, failing_since, created_at
+    timeout, failures, failing_since, CASE WHEN asked_until > now() THEN asked_until END AS asked_until, created_at
 """
 SELECT_SUBSCRIPTIONS = f"""
     SELECT {SHOWN} FROM subscriptions
@@ -71,8 +80,10 @@ SELECT_SUBSCRIPTIONS = f"""
 """  # noqa: S608 - of constants
 SELECT_SUBSCRIPTION = f"""
     SELECT {SHOWN}, sealed,
-           (SELECT count(*) FROM outbox WHERE subscription_id = subscriptions.id AND state = 'due') AS due,
-           (SELECT count(*) FROM outbox WHERE subscription_id = subscriptions.id AND state = 'given_up') AS given_up
+           (SELECT count(*) FROM (SELECT FROM outbox WHERE subscription_id = subscriptions.id AND state = 'due'
+                                  LIMIT %(bound)s) few) AS due,
+           (SELECT count(*) FROM (SELECT FROM outbox WHERE subscription_id = subscriptions.id AND state = 'given_up'
+                                  LIMIT %(bound)s) few) AS given_up
     FROM subscriptions WHERE name = %(name)s OR id = %(id)s
 """  # noqa: S608 - of constants
 SELECT_LOG = (

@@ -7,6 +7,7 @@ from typing import Any
 from console.connections import Database
 from console.downstream.deliveries import MATCHES, NoSuchDelivery, Sought, no_delivery
 from console.operations import note_operation
+from console.outbox import HELD, LEASED
 from console.paging import parse_uuid
 from console.unreachable import Refused
 
@@ -15,7 +16,7 @@ BATCH = 1000
 
 
 class NotRetriable(Refused):
-    """The delivery has been made, or is being attempted."""
+    """The delivery has been made, is being attempted, or waits for what is to be added to its alert."""
 
 
 def retry_delivery(database: Database, delivery_id: str, actor: str) -> dict[str, Any]:
@@ -24,7 +25,8 @@ def retry_delivery(database: Database, delivery_id: str, actor: str) -> dict[str
     It has the whole schedule before it again.
     """
     row = database.execute(
-        "SELECT id, state, lease IS NOT NULL AND due_at > now() AS leased FROM outbox WHERE id = %s FOR UPDATE",
+        f"SELECT o.id, o.state, {LEASED} AS leased, {HELD} AS held FROM outbox o"  # noqa: S608 - of constants
+        " WHERE o.id = %s FOR UPDATE",
         [parse_uuid(delivery_id)],
     ).fetchone()
     if row is None:
@@ -33,6 +35,8 @@ def retry_delivery(database: Database, delivery_id: str, actor: str) -> dict[str
         raise NotRetriable(f"delivery {delivery_id} has been delivered already")
     if row["state"] == "due" and row["leased"]:
         raise NotRetriable(f"delivery {delivery_id} is being attempted right now")
+    if row["held"]:
+        raise NotRetriable(f"delivery {delivery_id} waits for the remote enrichers, and goes out by itself after them")
     (changed,) = database.execute(RETRY_DELIVERIES, [[row["id"]]]).fetchall()
     note_operation(database, actor, "retry delivery", delivery_id)
     database.execute("SELECT pg_notify(%s, '')", [CHANNEL])
@@ -52,7 +56,7 @@ def bound_sought(database: Database, sought: Sought) -> tuple[Sought, int]:
 
 
 def retry_matching(database: Database, sought: Sought, actor: str) -> Iterator[int]:
-    """Make every delivery that is sought due now, the earliest first. Yield how many, batch by batch.
+    """Make every delivery that is sought and was tried due now, the earliest first. Yield how many, batch by batch.
 
     Each batch is a transaction, on a connection that is in none. Interrupted, it goes on when it is started again:
     what has become due is not given up any more. One that fails again meanwhile is not taken twice.
@@ -73,10 +77,13 @@ def retry_matching(database: Database, sought: Sought, actor: str) -> Iterator[i
         yield len(retried)
 
 
-COUNT_DELIVERIES = f"SELECT count(*) FROM outbox o WHERE {MATCHES}"  # noqa: S608 - of constants
+# One that was never tried waits for nothing that a retry could hurry, unless it is held.
+TRIED = "(o.state <> 'due' OR o.attempts > 0)"
+COUNT_DELIVERIES = f"SELECT count(*) FROM outbox o WHERE {MATCHES} AND {TRIED}"  # noqa: S608 - of constants
 SELECT_MATCHING = f"""
     SELECT o.id FROM outbox o
-    WHERE {MATCHES} AND (o.lease IS NULL OR o.due_at <= now()) AND (%(last_id)s::uuid IS NULL OR o.id > %(last_id)s)
+    WHERE {MATCHES} AND {TRIED} AND (o.lease IS NULL OR o.due_at <= now())
+      AND (%(last_id)s::uuid IS NULL OR o.id > %(last_id)s)
     ORDER BY o.id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 """  # noqa: S608 - of constants
 # What came up first is sent first.

@@ -16,16 +16,14 @@ from console.downstream.terms import TERMS_FIELDS, Proof, Terms, read_terms
 from console.operations import note_operation
 from console.paging import parse_uuid
 from console.unreachable import Refused
-from schemas.keyring import Keyring, Tampered, UnknownKey
-from schemas.subscription import (
+from schemas.downstream.subscription import (
     Credentials,
     generate_secret,
     rotate_secret,
     seal_credentials,
     unseal_credentials,
 )
-
-BATCH = 10_000
+from schemas.keyring import Keyring, Tampered, UnknownKey
 
 
 class NameTaken(Refused):
@@ -107,55 +105,14 @@ def rotate_signing_secret(
     row = hold_subscription(database, name)
     secret = generate_secret()
     try:
-        credentials = rotate_secret(unseal_credentials(row["sealed"], str(row["id"]), keyring), secret, overlap)
+        credentials = unseal_credentials(row["sealed"], str(row["id"]), keyring)
+        credentials = rotate_secret(credentials, secret, overlap, read_time(database))
     except (ValueError, UnknownKey, Tampered) as error:
         raise BadTerms(str(error)) from error
     sealed = seal_credentials(credentials, str(row["id"]), keyring)
     database.execute("UPDATE subscriptions SET sealed = %s WHERE id = %s", [sealed, row["id"]])
     note_operation(database, actor, "rotate secret", str(row["id"]), f"overlap {overlap:g} s")
     return {"id": row["id"], "name": row["name"], "secret": secret, "former_secrets": len(credentials.retiring)}
-
-
-def set_state(database: Database, name: str, state: str, actor: str) -> dict[str, Any]:
-    """Make a subscription active or paused: while it is paused its events stay due. Raises NoSuchSubscription.
-
-    Resumed, it starts afresh: no failure is held against it, and what was postponed is due at once, in its order.
-    """
-    row = hold_subscription(database, name)
-    database.execute(
-        "UPDATE subscriptions SET state = %s, failures = 0, failing_since = NULL, probe_at = NULL WHERE id = %s",
-        [state, row["id"]],
-    )
-    if state == "active":
-        database.execute(BRING_FORWARD, [row["id"]])
-        wake_forwarders(database)
-    if state != row["state"]:
-        action = "resume subscription" if state == "active" else "pause subscription"
-        note_operation(database, actor, action, str(row["id"]), f"was {row['state']}")
-        # What subscriptions that asked for it are told, and `subscriptions show` shows.
-        turn = [row["id"], row["name"], "resumed" if state == "active" else "paused"]
-        database.execute(NOTE_TURN, turn)
-    return {"id": row["id"], "name": row["name"], "state": state}
-
-
-def remove_subscription(database: Database, name: str, actor: str) -> dict[str, Any]:
-    """Delete a subscription, and with it every delivery to it. Raises NoSuchSubscription.
-
-    The deliveries first, in transactions of their own on a connection that is in none: who announces an event waits for
-    the last one only.
-    """
-    with database.transaction():
-        own_id = hold_subscription(database, name)["id"]
-        database.execute("UPDATE subscriptions SET state = 'paused' WHERE id = %s", [own_id])
-    while True:
-        with database.transaction():
-            if database.execute(DELETE_SOME, [own_id, BATCH]).rowcount < BATCH:
-                break
-    with database.transaction():
-        row = hold_subscription(database, str(own_id))
-        database.execute("DELETE FROM subscriptions WHERE id = %s", [own_id])
-        note_operation(database, actor, "remove subscription", str(own_id), row["name"])
-    return {"id": own_id, "name": row["name"]}
 
 
 def hold_subscription(database: Database, name: str) -> dict[str, Any]:
@@ -166,9 +123,15 @@ def hold_subscription(database: Database, name: str) -> dict[str, Any]:
     return row
 
 
+def read_time(database: Database) -> float:
+    """Return the database's time, in seconds of the epoch."""
+    (row,) = database.execute("SELECT extract(epoch FROM clock_timestamp())::float8 AS now").fetchall()
+    return float(row["now"])
+
+
 def check_scheme(terms: Terms, *, allow_http: bool) -> None:
     """Refuse plain http unless deliveries to it are allowed. Raises BadTerms."""
-    if terms.url.startswith("http://") and not allow_http:
+    if not terms.url.lower().startswith("https://") and not allow_http:
         raise BadTerms("url: plain http is delivered to only with forwarding.allow_http = true in the configuration")
 
 
@@ -177,11 +140,4 @@ def wake_forwarders(database: Database) -> None:
     database.execute("SELECT pg_notify('alert_intake_due', '')")
 
 
-DELETE_SOME = "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE subscription_id = %s LIMIT %s)"
-NOTE_TURN = "INSERT INTO subscription_log (subscription_id, subscription, what, why) VALUES (%s, %s, %s, 'by hand')"
 HOLD_SUBSCRIPTION = "SELECT * FROM subscriptions WHERE name = %(name)s OR id = %(id)s FOR NO KEY UPDATE"
-# What an attempt postponed: due again from when it came up, so in its order. The same is done when a probe succeeds.
-BRING_FORWARD = """
-    UPDATE outbox SET due_at = created_at
-    WHERE subscription_id = %s AND state = 'due' AND lease IS NULL AND attempts > 0 AND due_at > created_at
-"""

@@ -6,10 +6,10 @@ import msgspec
 from msgspec import Struct
 
 from console.paging import parse_uuid
-from schemas.events import DEFAULT_EVENTS, check_events
-from schemas.filters import EVERYTHING, Filters
-from schemas.forwarded import check_leave_out
-from schemas.subscription import Credentials, check_url, generate_secret
+from schemas.downstream.events import DEFAULT_EVENTS, check_events
+from schemas.downstream.filters import EVERYTHING, Filters, check_kinds
+from schemas.downstream.payload_keys import check_leave_out
+from schemas.downstream.subscription import Credentials, check_url, generate_secret
 
 MAX_NAME = 100
 MAX_RATE = 10_000.0
@@ -22,7 +22,7 @@ class Terms(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     filters        which alerts its events may be about
     format         of the body; there is one
-    leave_out      names of what is left out of the body (schemas.forwarded.check_leave_out)
+    leave_out      names of what is left out of the body (schemas.downstream.forwarded.check_leave_out)
     personal_data  whether `descriptorContact` goes out
     rate_limit     deliveries a second; None: no limit
     concurrency    deliveries at once; None: forwarding.subscription_concurrency
@@ -49,6 +49,7 @@ class Terms(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             raise ValueError("description: at most 1000 characters")
         check_url(self.url)
         check_events(self.events)
+        check_kinds(self.filters.kinds)
         check_leave_out(self.leave_out)
         for name, most in (("rate_limit", MAX_RATE), ("concurrency", MAX_CONCURRENCY), ("timeout", MAX_TIMEOUT)):
             value = getattr(self, name)

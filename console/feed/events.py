@@ -10,8 +10,8 @@ from typing import Any
 from console.connections import Database
 from console.paging import check_place, read_cursor, write_cursor
 from console.report import encode_json
-from schemas.alert import Alert
-from schemas.presented import present_alert
+from schemas.alert.alert import Alert
+from schemas.alert.presented import present_alert
 
 CHANNEL = "alert_intake_events"
 KIND = "events"

@@ -8,10 +8,11 @@ from collections.abc import Callable, Collection, Iterator
 import psycopg_pool
 import structlog
 
+from console.feed.buffer import Stretch
 from console.feed.events import write_place
-from console.feed.feed import Feed, Stretch
+from console.feed.feed import Feed
 from console.unreachable import Unreachable
-from schemas.events import wants_event
+from schemas.downstream.events import wants_event
 
 HEARTBEAT_SECONDS = 15.0
 LOOK_SECONDS = 1.0

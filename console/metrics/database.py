@@ -46,7 +46,7 @@ SELECT_SUBSCRIPTIONS = f"""
            greatest(0, extract(epoch FROM now() - coalesce((
                SELECT o.due_at FROM outbox o WHERE o.subscription_id = s.id AND o.state = 'due'
                ORDER BY o.due_at, o.position LIMIT 1), now())))::double precision AS overdue
-    FROM subscriptions s ORDER BY s.name LIMIT {MOST_SUBSCRIPTIONS}
+    FROM subscriptions s ORDER BY s.state = 'active', s.failures = 0, s.name LIMIT {MOST_SUBSCRIPTIONS}
 """  # noqa: S608 - of constants
 COUNT_REJECTIONS = f"""
     SELECT reason, count(*) AS n

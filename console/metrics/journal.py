@@ -6,9 +6,9 @@ import redis
 from prometheus_client.core import Metric
 
 from console.books.backlog import measure_queues, measure_stream
-from console.books.stream import read_stream
 from console.metrics.gauges import gauge, gauges
-from schemas.configuration import Journal
+from schemas.journal.stream import read_stream
+from schemas.settings.journal import Journal
 
 
 def measure_journal(client: redis.Redis, settings: Journal) -> Iterator[Metric]:

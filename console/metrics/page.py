@@ -19,10 +19,10 @@ from console.metrics.journal import measure_broker, measure_journal
 from console.pool import ReadPool
 from console.unreachable import Unreachable
 from console.web.admission import admit_program
-from schemas.configuration import Journal
-from schemas.counting import BuildInfo, show_counts
-from schemas.journal import JournalUnavailable, connect_journal
-from schemas.redis_address import require_redis
+from schemas.journal.append import JournalUnavailable, connect_journal
+from schemas.journal.redis_address import require_redis
+from schemas.settings.journal import Journal
+from schemas.telemetry.counting import BuildInfo, show_counts
 
 ANSWER_SECONDS = 1.0  # of a Redis, five of PostgreSQL: Prometheus waits for ten in all
 FAILURES = (JournalUnavailable, Unreachable, PoolTimeout, psycopg.Error, redis.RedisError, OSError)
@@ -67,6 +67,7 @@ class Stores(Collector):
             yield from found or ()
         if up["journal",] and up["postgres",]:
             yield from attempt("books", self._books.measure) or ()
+        yield self._books.tell_when()
         yield gauges("store_up", "1 while the store answers the console", ("store",), up)
 
     def _measure_database(self) -> Iterator[Metric]:

@@ -3,8 +3,8 @@
 import time
 from dataclasses import dataclass
 
-from schemas.certificates import Expiry, read_expiries
-from schemas.configuration import Tls
+from schemas.settings.certificates import Expiry, read_expiries
+from schemas.settings.configuration import Tls
 
 KEPT_SECONDS = 60.0
 NAMES = {"certificate": "Server certificate", "client_ca": "Client CA", "crl": "Revocation list"}

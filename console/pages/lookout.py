@@ -21,11 +21,12 @@ from console.books.audit import audit_books, present_books
 from console.books.samples import SECONDS, count_journal, save_sample
 from console.books.workers import Worker, find_drains, find_sessions, remember
 from console.connections import open_database
+from console.pages.neighbours import Neighbours, ask_neighbours
+from console.pages.standing import AUDIT_SECONDS
 from console.pool import ReadPool
 from console.unreachable import Unreachable
-from schemas.configuration import Configuration
+from schemas.settings.configuration import Configuration
 
-AUDIT_SECONDS = 10.0
 AUDIT_SHARE = 0.1  # of the time at most is spent on the books: with a million entries waiting they take long
 UNREACHABLE = (Unreachable, psycopg.Error, psycopg_pool.PoolTimeout, redis.RedisError, OSError)
 
@@ -34,12 +35,18 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What the lookout saw last. `at` is when it last looked; what could not be seen stays as it was, or is None."""
+    """What the lookout saw last. What could not be seen stays as it was, or is None.
+
+    at           when it last saw the journal and the database
+    books_every  seconds from the last audit to the next
+    """
 
     at: datetime | None = None
     workers: list[Worker] = field(default_factory=list)
+    neighbours: Neighbours = field(default_factory=Neighbours)
     books: dict[str, Any] | None = None
     books_at: datetime | None = None
+    books_every: float = AUDIT_SECONDS
 
 
 class Lookout:
@@ -77,14 +84,17 @@ class Lookout:
     def _look(self) -> None:
         now = datetime.now(UTC)
         seen: list[Worker] = []
-        journal = None
+        journal, seen_at = None, self._sight.at
         with surviving("journal"):
             journal = count_journal(self._journal, self._settings)
             seen += find_drains(self._journal, self._stream, now)
         with surviving("database"), open_database(writable=True) as database:
             save_sample(database, journal)
             seen += find_sessions(database)
-        self._sight = replace(self._sight, at=now, workers=remember(self._sight.workers, seen, now))
+            seen_at = seen_at if journal is None else now
+        with surviving("neighbours"):
+            self._sight = replace(self._sight, neighbours=ask_neighbours())
+        self._sight = replace(self._sight, at=seen_at, workers=remember(self._sight.workers, seen, now))
         if time.monotonic() >= self._next_audit:
             self._audit(now)
 
@@ -92,9 +102,13 @@ class Lookout:
         began = time.monotonic()
         with surviving("books"), self._pool.connection() as database:
             books = present_books(audit_books(self._journal, database, self._stream))
-            self._sight = replace(self._sight, books=books, books_at=now)
-        took = time.monotonic() - began
-        self._next_audit = began + max(AUDIT_SECONDS, took / AUDIT_SHARE)
+            self._sight = replace(self._sight, books=books, books_at=now, books_every=space_audits(began))
+        self._next_audit = began + space_audits(began)
+
+
+def space_audits(began: float) -> float:
+    """Return the seconds from the audit that began then, by `time.monotonic`, and is over now to the next."""
+    return max(AUDIT_SECONDS, (time.monotonic() - began) / AUDIT_SHARE)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from console.pages.plot import draw_plot
 from console.pages.standing import Standing
 from console.pages.troubles import find_troubles
 from console.pages.window import Window, present_moment, render_page
-from schemas.journal import JournalUnavailable
+from schemas.journal.append import JournalUnavailable
 
 SHOWN = 8
 
@@ -46,8 +46,10 @@ def add_overview(page: Blueprint, window: Window) -> None:
             present=present,
             books=sight.books,
             books_at=sight.books_at,
+            books_every=sight.books_every,
             looked_at=sight.at,
             workers=sight.workers,
+            neighbours=sight.neighbours,
             certificates=window.certificates.look(),
             remote=bool(window.configuration.enrichment.remote_names),
         )

@@ -14,7 +14,8 @@ from console.unreachable import Refused
 from console.web.admission import name_actor
 from console.web.asked import read_choice, read_query
 from console.web.problem import Problem
-from schemas.journal import JournalFull, JournalUnavailable
+from schemas.journal.append import JournalUnavailable
+from schemas.journal.room import JournalFull
 
 SHOWN = 50
 MAX_FORM = 16 * 1024  # bytes, beside the body of the alert

@@ -12,7 +12,7 @@ from console.downstream.deliveries import NoSuchDelivery, Sought, read_delivery
 from console.downstream.health import BOUND, list_health, list_latest
 from console.downstream.listing import NoSuchSubscription, read_subscription
 from console.downstream.retries import BATCH, NotRetriable, retry_delivery, retry_matching
-from console.downstream.subscriptions import set_state
+from console.downstream.turns import set_state
 from console.pages.window import Window, render_page
 from console.web.admission import name_actor
 from console.web.asked import read_query
@@ -70,7 +70,7 @@ def add_subscriptions(page: Blueprint, window: Window) -> None:
     def find(subscription_id: str) -> dict[str, Any]:
         with window.pool.connection() as database:
             try:
-                return read_subscription(database, subscription_id, window.keyring)
+                return read_subscription(database, subscription_id, window.keyring, BOUND + 1)
             except NoSuchSubscription as error:
                 raise Problem(HTTPStatus.NOT_FOUND, "There is no subscription with this id.") from error
 
@@ -86,4 +86,4 @@ def add_subscriptions(page: Blueprint, window: Window) -> None:
             latest = list_latest(database, str(found["id"]))
             given_up = list_latest(database, str(found["id"]), "given_up")
         return render_page("subscription.html", status.value, subscription=found, latest=latest, given_up=given_up,
-                           wrong=wrong, retried=retried, most=BATCHES * BATCH)  # fmt: skip
+                           wrong=wrong, retried=retried, most=BATCHES * BATCH, bound=BOUND)  # fmt: skip

@@ -15,6 +15,7 @@ ENDINGS: dict[str, tuple[Tone, str]] = {
     "superseded": ("plain", "Older than what was known: superseded"),
     "rejected": ("bad", "Rejected"),
 }
+REPEATED = (408, 425, 429)  # of the refusals, and every 5xx: docs/subscriptions.md
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +85,21 @@ def tell_delivery(delivery: dict[str, Any]) -> Iterator[Step]:
         yield Step(attempt["attempted_at"], "good" if well else "warn", what, detail, delivery=own)
     if delivery["state"] == "given_up":
         yield Step(delivery["ended_at"] or delivery["due_at"], "bad", f"Given up: {about}",
-                   "every attempt of the schedule failed; retry it when the service is well", delivery=own)  # fmt: skip
+                   say_reason(delivery["log"]), delivery=own)  # fmt: skip
+    elif delivery["held"]:
+        detail = "it goes out as soon as the remote enrichers have answered, and without them at this time"
+        yield Step(delivery["due_at"], "ahead", f"Held for enrichment: {about}", detail)
     elif delivery["state"] == "due":
         what = f"Next attempt: {about}" if delivery["attempts"] else f"To be delivered: {about}"
         yield Step(delivery["due_at"], "ahead", what, delivery=own)
+
+
+def say_reason(log: list[dict[str, Any]]) -> str:
+    """Return why a delivery with these attempts, the latest last, was given up, and what to do."""
+    status = log[-1]["status"] if log else None
+    if status is not None and 300 <= status < 500 and status not in REPEATED:
+        return f"the answer {status} is final; see to what the service refuses, then retry it"
+    return "every attempt of the schedule failed; retry it when the service is well"
 
 
 def read_entry_time(entry_id: str) -> datetime:

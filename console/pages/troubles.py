@@ -1,74 +1,35 @@
 """What is wrong, most serious first, and what to do about each. Pure: the page says only what was found elsewhere."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from console.books.present import BOUND
 from console.books.workers import POOLS
 from console.pages.certificates import Certificate
+from console.pages.silence import check_neighbours, check_servers
 from console.pages.standing import Standing
+from console.pages.trouble import Level, Link, Trouble
 from console.pages.words import say_count, say_span
 
 LATE_SECONDS = 60.0  # that an entry waits in the journal, or a delivery beyond its time
 DAYS_WARNED = 30
 DAYS_URGENT = 7
 
-
-Level = Literal["bad", "warn"]
-Link = tuple[str, str]  # endpoint, label
-
 REJECTIONS: Link = ("page.rejections", "Rejections")
 SUBSCRIPTIONS: Link = ("page.subscriptions", "Subscriptions")
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """One thing that is wrong. `advice` says what to do; `command` or `link` does it."""
-
-    level: Level
-    what: str
-    advice: str
-    command: str | None = None
-    link: Link | None = None
 
 
 def find_troubles(standing: Standing) -> list[Trouble]:
     """Return what is wrong, the serious first."""
     found = [
         *check_servers(standing),
+        *check_neighbours(standing),
         *check_books(standing),
         *check_pools(standing),
         *check_present(standing.present or {}),
         *check_certificates(standing.certificates),
     ]
     return sorted(found, key=lambda trouble: trouble.level != "bad")
-
-
-def check_servers(standing: Standing) -> Iterator[Trouble]:
-    """Yield what is wrong with the journal and the database."""
-    if standing.stream is None:
-        yield Trouble(
-            "bad",
-            "The journal does not answer.",
-            "The door refuses every push until it does; senders come again. See to the Redis of JOURNAL_URL.",
-            "alert-intake doctor",
-        )
-    elif standing.stream["full"]:
-        reached = ", ".join(standing.stream["full"])
-        yield Trouble(
-            "bad",
-            f"The journal is full ({reached}): the door refuses pushes.",
-            "It takes them again once drains have made room. Start more drain workers.",
-            "celery -A workers.app worker -Q drain -P prefork -c 4",
-        )
-    if standing.present is None:
-        yield Trouble(
-            "bad",
-            "The database does not answer.",
-            "Pushes are still kept, in the journal; nothing is stored or delivered. See to the server of DATABASE_URL.",
-            "alert-intake doctor",
-        )
 
 
 def check_books(standing: Standing) -> Iterator[Trouble]:
@@ -86,21 +47,25 @@ def check_books(standing: Standing) -> Iterator[Trouble]:
             "Books, workers and plots have not been looked at for a minute.",
             "The console's log says why (not_seen, lookout_failed). Restart the console if nothing else helps.",
         )
+    elif standing.books_overdue():
+        since = f"for {say_span((standing.now - standing.books_at).total_seconds())}" if standing.books_at else "yet"
+        yield Trouble(
+            "warn",
+            f"The books have not been audited {since}.",
+            "Whether every entry is accounted for is not known. The console's log says why (not_seen); audit them now.",
+            "alert-intake audit",
+        )
 
 
 def check_pools(standing: Standing) -> Iterator[Trouble]:
     """Yield which pools have no worker that lives, and where work waits too long."""
-    commands = {"drain": "-Q drain -P prefork -c 2", "forward": "-Q forward -P threads -c 2"}
-    commands["enrich"] = "-Q enrich -P threads -c 2"
     wanted = [pool for pool in POOLS if pool != "enrich" or standing.remote]
-    for pool in [] if standing.stale() else wanted:
+    # Without the broker none of them works, and to start another would not help.
+    for pool in [] if standing.stale() or standing.neighbours.broker is False else wanted:
         if not standing.pool_lives(pool):
-            yield Trouble(
-                "bad",
-                f"No {pool} worker lives.",
-                WITHOUT[pool],
-                f"celery -A workers.app worker {commands[pool]} -n {pool}@%h",
-            )
+            what, options = WITHOUT[pool]
+            command = f"celery -A workers.app worker -Q {pool} {options} -n {pool}@%h"
+            yield Trouble("bad", f"No {pool} worker lives.", what, command)
     oldest = (standing.stream or {}).get("oldest_age")
     if oldest is not None and oldest > LATE_SECONDS and standing.pool_lives("drain"):
         yield Trouble(
@@ -116,12 +81,17 @@ def check_present(present: dict[str, Any]) -> Iterator[Trouble]:
     if present.get("halted"):
         what = f"{counted(present['halted'], 'subscription')} paused or tripped."
         yield Trouble("warn", what, "What is due to them waits. See why, then resume.", link=SUBSCRIPTIONS)
-    elif (present.get("late") or 0) > LATE_SECONDS:
+    if (present.get("late") or 0) > LATE_SECONDS:
         what = f"Deliveries are {say_span(present['late'])} late."
         yield Trouble("warn", what, "See which service is slow, or start more forward workers.", link=SUBSCRIPTIONS)
     if present.get("given_up"):
         what = f"{counted(present['given_up'], 'delivery', 'deliveries')} given up."
-        yield Trouble("warn", what, "Every attempt failed. Once the service is well, retry them.", link=SUBSCRIPTIONS)
+        yield Trouble(
+            "warn",
+            what,
+            "Every attempt failed, or one answer was final. See which, then retry them.",
+            link=SUBSCRIPTIONS,
+        )
     if present.get("open"):
         what = f"{counted(present['open'], 'rejection')} open."
         yield Trouble("warn", what, "Correct and replay each, or discard it with a note.", link=REJECTIONS)
@@ -134,7 +104,9 @@ def check_certificates(certificates: list[Certificate]) -> Iterator[Trouble]:
             yield Trouble("bad", f"{one.name}: {one.what}.", "The door needs it.", "alert-intake doctor")
         elif one.days < DAYS_WARNED:
             left = f"has {one.days:.0f} days left" if one.days >= 0 else "has ended"
-            advice = "Put the new one in its place; the door reads it again without a restart."
+            advice = (
+                "Put the new one in its place; the door reads it again without a restart, nginx when it is reloaded."
+            )
             level: Level = "bad" if one.days < DAYS_URGENT else "warn"
             yield Trouble(level, f"{one.name} {left}.", advice, "alert-intake doctor")
 
@@ -147,7 +119,7 @@ def counted(count: int, one: str, many: str | None = None) -> str:
 
 
 WITHOUT = {
-    "drain": "Pushes are still kept, in the journal, and nothing is stored. Start one.",
-    "forward": "Alerts are stored, and nothing is delivered. Start one.",
-    "enrich": "Alerts go out later, and without what remote enrichers would add. Start one.",
+    "drain": ("Pushes are still kept, in the journal, and nothing is stored. Start one.", "-P prefork -c 2"),
+    "forward": ("Alerts are stored, and nothing is delivered. Start one.", "-P threads -c 2"),
+    "enrich": ("Alerts go out later, and without what remote enrichers would add. Start one.", "-P threads -c 2"),
 }

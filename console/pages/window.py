@@ -10,8 +10,8 @@ from flask import Response, g, render_template, url_for
 from console.pages.certificates import Certificates
 from console.pages.lookout import Lookout
 from console.pool import ReadPool
-from schemas.configuration import Configuration
 from schemas.keyring import Keyring
+from schemas.settings.configuration import Configuration
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from console.report import strip_controls
-from schemas.alert import plain
+from schemas.alert.alert import plain
 
 UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 KINDS = {"confirmed_fraud": "confirmed fraud", "customer_dispute": "customer dispute"}

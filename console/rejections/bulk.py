@@ -8,7 +8,7 @@ from console.connections import Database
 from console.rejections.queries import MATCHES, Sought
 from console.rejections.replay import Desk, NoSuchRejection, NotOpen, Replay, replay_rejection
 from console.unreachable import Refused
-from schemas.journal import JournalFull
+from schemas.journal.room import JournalFull
 
 PAGE = 200
 PAUSE = 1.0  # seconds between two looks at a full journal

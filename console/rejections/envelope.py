@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from console.unreachable import Refused
-from schemas.configuration import Configuration
-from schemas.document import NotAnAlert, alert_id, read_document, split_alerts
-from schemas.envelope import Envelope
+from schemas.downstream.subscription import rejection_binding
+from schemas.formats.document import NotAnAlert, alert_id, read_document, split_alerts
+from schemas.journal.envelope import Envelope
 from schemas.keyring import Keyring, Tampered, UnknownKey
-from schemas.sources import Source
-from schemas.subscription import rejection_binding
+from schemas.settings.configuration import Configuration
+from schemas.settings.sources import Source
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -7,10 +7,9 @@ from typing import Any
 from console.connections import Database
 from console.operations import read_operations
 from console.paging import BadCursor, Page, parse_uuid, read_cursor, write_cursor
-from console.report import strip_controls
-from schemas.cards import mask_cards
+from console.rejections.body import show_body
+from schemas.downstream.subscription import rejection_binding
 from schemas.keyring import Keyring, Tampered, UnknownKey
-from schemas.subscription import rejection_binding
 
 STATES = ("open", "replayed", "discarded")
 
@@ -30,7 +29,9 @@ def list_rejections(database: Database, sought: Sought, limit: int = 100, cursor
     """Return a page of rejections, the latest first. Raises BadCursor."""
     moment, last_id = read_place(cursor) if cursor else (None, None)
     place = {"moment": moment, "last_id": last_id, "limit": limit + 1}
-    rows = database.execute(SELECT_REJECTIONS, asdict(sought) | place).fetchall()
+    rows = database.execute(
+        SELECT_REJECTIONS, asdict(sought) | place, prepare=False
+    ).fetchall()  # planned for these values
     more, rows = len(rows) > limit, rows[:limit]
     last = (rows[-1]["rejected_at"].isoformat(), str(rows[-1]["id"])) if more else ()
     return Page(rows, write_cursor("rejections", *last) if more else None)
@@ -39,11 +40,12 @@ def list_rejections(database: Database, sought: Sought, limit: int = 100, cursor
 def read_place(cursor: str) -> tuple[datetime, str]:
     """Return where the list was left. Raises BadCursor."""
     moment, last_id = read_cursor("rejections", cursor, str, str)
-    if parse_uuid(last_id) is None:
+    own_id = parse_uuid(last_id)
+    if own_id is None:
         raise BadCursor("cursor: not a cursor of rejections")
     try:
-        return datetime.fromisoformat(moment).astimezone(UTC), last_id
-    except ValueError as error:
+        return datetime.fromisoformat(moment).astimezone(UTC), str(own_id)
+    except (ValueError, OverflowError) as error:
         raise BadCursor("cursor: not a cursor of rejections") from error
 
 
@@ -66,11 +68,6 @@ def read_rejection(database: Database, rejection_id: str, keyring: Keyring) -> d
     row["became"] = database.execute(SELECT_ENDINGS, [row["replayed_as"]]).fetchall() if row["replayed_as"] else []
     row["operations"] = read_operations(database, str(row["id"]))
     return row
-
-
-def show_body(body: bytes) -> str:
-    """Return a body as text fit for a screen: no control characters, no card numbers, broken UTF-8 replaced."""
-    return mask_cards(strip_controls(body.decode("utf-8", errors="replace")))
 
 
 # What `Sought` asks for; the same in the list for people and in a replay of many.

@@ -16,11 +16,12 @@ from console.operations import note_operation
 from console.paging import parse_uuid
 from console.rejections.envelope import BadCorrection, rebuild_envelope
 from console.unreachable import Refused
-from schemas.cards import mask_cards
-from schemas.configuration import Configuration
-from schemas.envelope import seal_envelope
-from schemas.journal import append_entry, check_room, measure_journal
+from schemas.alert.cards import mask_cards
+from schemas.journal.append import append_entry
+from schemas.journal.envelope import seal_envelope
+from schemas.journal.room import check_room, measure_journal
 from schemas.keyring import Keyring
+from schemas.settings.configuration import Configuration
 
 MAX_NOTE = 1000
 

@@ -13,14 +13,15 @@ import psutil
 import psycopg
 import redis
 
+from console.books.backfills import list_backfills
 from console.books.backlog import ENDINGS, measure_stream
 from console.books.present import count_present
 from console.books.samples import count_journal
-from console.books.workers import Worker, find_drains, find_sessions
+from console.books.workers import Worker, find_drains, find_sessions, remember
 from console.connections import Database, open_database, open_redis
 from console.unreachable import Unreachable
-from schemas.configuration import Journal
-from schemas.journal import JournalUnavailable
+from schemas.journal.append import JournalUnavailable
+from schemas.settings.journal import Journal
 
 Answer = TypeVar("Answer")
 
@@ -36,6 +37,7 @@ class Look:
     journal     console.books.backlog.measure_stream, None when the journal does not answer
     endings     alerts by ending, ever; None when the database does not answer
     present     console.books.present.count_present
+    backfills   console.books.backfills.list_backfills
     delivered   attempts that succeeded since the look before, and `failed` those that did not
     processors  the share of this machine's processors that was busy since the look before, 0 to 1
     silent      the servers that did not answer, each with why
@@ -46,6 +48,7 @@ class Look:
     journal: dict[str, Any] | None = None
     endings: dict[str, int] | None = None
     present: dict[str, Any] | None = None
+    backfills: Sequence[dict[str, Any]] = ()
     delivered: int = 0
     failed: int = 0
     workers: Sequence[Worker] = ()
@@ -87,9 +90,10 @@ class Observer:
             journal=journal.get("stream"),
             endings=database.get("endings"),
             present=database.get("present"),
+            backfills=database.get("backfills", ()),
             delivered=database.get("delivered", 0),
             failed=database.get("failed", 0),
-            workers=[*journal.get("drains", ()), *database.get("sessions", ())],
+            workers=remember((), [*journal.get("drains", ()), *database.get("sessions", ())], datetime.now(UTC)),
             processors=psutil.cpu_percent() / 100,
             silent=silent,
         )
@@ -104,17 +108,18 @@ class Observer:
 
     def _ask_database(self) -> dict[str, Any]:
         with open_database() as database:
-            return self._count(database) | {"present": count_present(database), "sessions": find_sessions(database)}
+            return self._count(database) | {
+                "present": count_present(database),
+                "backfills": list_backfills(database),
+                "sessions": find_sessions(database),
+            }
 
     def _count(self, database: Database) -> dict[str, Any]:
         """Count endings, and the attempts of the time since the last look, each exactly once."""
         row = database.execute(COUNT, {"since": self._since, "lag": LAG}).fetchone() or {}
         self._since = row["until"]
-        return {
-            "endings": {name: int(row[name]) for name in ENDINGS},
-            "delivered": row["delivered"],
-            "failed": row["failed"],
-        }
+        endings = {name: int(row[name]) for name in ENDINGS}
+        return {"endings": endings, "delivered": row["delivered"], "failed": row["failed"]}
 
 
 def answer_of(server: str, ask: Callable[[], Answer], silent: dict[str, str]) -> Answer | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 
 from console.terminal.look import Look
@@ -51,15 +52,15 @@ def draw_bars(values: Sequence[float | None], width: int = PLOTTED) -> str:
     return "".join(" " if value is None else BARS[min(7, int(value / top * 7.999)) if top else 0] for value in shown)
 
 
-def advise(looks: Sequence[Look], rates: Rates) -> list[str]:
+def advise(looks: Sequence[Look], rates: Rates, now: datetime) -> list[str]:
     """Say in words what somebody who watches should know or do; nothing when all is well."""
     latest = looks[-1]
     advice = [f"{server} does not answer: {why}" for server, why in latest.silent.items()]
     if latest.journal and latest.journal["full"]:
         advice.append("the journal is so full that the door refuses pushes (503): drain it, or give it more room")
-    drains = [worker for worker in latest.workers if worker.pool == "drain"]
-    if latest.journal and latest.journal["entries"] and not drains:
-        advice.append("entries wait and no drain worker has been seen: start one (README, Workers by hand)")
+    drained = any(worker.pool == "drain" and worker.lives(now) for worker in latest.workers)
+    if latest.journal and latest.journal["entries"] and not drained:
+        advice.append("entries wait and no drain worker lives: start one (README, Workers by hand)")
     elif latest.journal and waits_longer(looks):
         advice.append(
             "the backlog grows and this machine's processors are full: drain on another machine as well"

@@ -3,19 +3,19 @@
 In a pipe, one plain line a look, so that it can be kept and searched.
 """
 
-import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import count
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from console.report import strip_controls
 from console.terminal.look import Look, Observer
+from console.terminal.pace import ended_by_interrupt, pace
 from console.terminal.rates import PLOTTED, Rates, advise, draw_bars, rate_looks
 
 
@@ -23,25 +23,17 @@ def watch(observer: Observer, seconds: float, looks: int | None = None) -> None:
     """Look every so many seconds, so often (None: until Ctrl-C), and show it."""
     console = Console(highlight=False)
     seen: deque[Look] = deque(maxlen=PLOTTED + 1)
-    if not console.is_terminal:
-        console.out(LINE_HEAD)
-        for _ in pace(seconds, looks):
-            seen.append(observer.look())
-            console.out(draw_line(seen[-1], rate_looks(list(seen)[-2:])))
-        return
-    with Live(console=console, screen=True, auto_refresh=False) as live:
-        for _ in pace(seconds, looks):
-            seen.append(observer.look())
-            live.update(draw(list(seen), seconds), refresh=True)
-
-
-def pace(seconds: float, times: int | None) -> Iterator[int]:
-    """Count rounds (None: without end) at a steady pace; one that took longer is followed at once."""
-    due = time.monotonic()
-    for number in count() if times is None else range(times):
-        time.sleep(max(0.0, due - time.monotonic()))
-        due = max(due + seconds, time.monotonic())
-        yield number
+    with ended_by_interrupt() as ending:
+        if not console.is_terminal:
+            console.out(LINE_HEAD)
+            for _ in pace(seconds, looks, ending):
+                seen.append(observer.look())
+                console.out(draw_line(seen[-1], rate_looks(list(seen)[-2:])))
+            return
+        with Live(console=console, screen=True, auto_refresh=False) as live:
+            for _ in pace(seconds, looks, ending):
+                seen.append(observer.look())
+                live.update(draw(list(seen), seconds), refresh=True)
 
 
 def draw(looks: Sequence[Look], seconds: float) -> RenderableType:
@@ -49,9 +41,12 @@ def draw(looks: Sequence[Look], seconds: float) -> RenderableType:
     latest, rates = looks[-1], rate_looks(looks)
     clock = datetime.now(UTC).strftime("%H:%M:%S UTC")
     head = Text.assemble(("alert-intake", "bold"), f"   {clock}   every {seconds:g} s   Ctrl-C ends")
-    advice = advise(looks, rates)
-    foot = [Text(f"! {strip_controls(line)}", style="bold red") for line in advice]
-    return Group(head, Text(), draw_rates(rates), Text(), draw_present(latest), Text(), draw_workers(latest), *foot)
+    advice = [Text(f"! {strip_controls(line)}", style="bold red") for line in advise(looks, rates, datetime.now(UTC))]
+    under_way = (Text(), draw_backfills(latest)) if latest.backfills else ()
+    # The workers come last: they may be more than a screen holds.
+    return Group(
+        head, *advice, Text(), draw_rates(rates), Text(), draw_present(latest), *under_way, Text(), draw_workers(latest)
+    )
 
 
 def draw_rates(rates: Rates) -> Table:
@@ -89,6 +84,15 @@ def draw_present(look: Look) -> Table:
         table.add_row("rejections open", f"{look.present['open']:,}")
     busy = Text(f"{look.processors:.0%}", style="bold yellow" if look.full else "")
     table.add_row("this machine's processors", busy)
+    return table
+
+
+def draw_backfills(look: Look) -> Table:
+    """Return how far work over what was stored before has come, each with its bar."""
+    table = Table("back-fill", "", "done", box=None, header_style="bold", pad_edge=False)
+    for one in look.backfills:
+        bar = ProgressBar(one["until"], one["done"], width=40)
+        table.add_row(one["name"], bar, f"{one['done'] / one['until']:.1%}, {one['done']:,} of {one['until']:,}")
     return table
 
 

@@ -13,7 +13,7 @@ from console.pool import ReadPool
 from console.web.api import answer, begin_part, present_page
 from console.web.asked import PAGING, read_limit, read_order, read_query, read_wanted
 from console.web.problem import Problem
-from schemas.configuration import Configuration
+from schemas.settings.configuration import Configuration
 
 PARAMETERS = {field.name for field in fields(Wanted)} | PAGING | {"order"}
 

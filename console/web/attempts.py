@@ -1,4 +1,7 @@
-"""Limit how often an address may try to sign in. Counted in each process of the console by itself."""
+"""Limit how many wrong tokens of an address are taken note of. Counted in each process of the console by itself.
+
+It keeps the noise down, no more: nobody guesses 256 bits.
+"""
 
 import threading
 import time
@@ -24,7 +27,7 @@ class Attempts:
         self._lock = threading.Lock()
 
     def wait(self, address: str) -> float:
-        """Return in how many seconds the address may try again; 0 when it may now."""
+        """Return for how many seconds a wrong token of the address is one too many; 0 when it is not."""
         with self._lock:
             failed = self._failed.get(name_network(address))
             if failed is None or len(failed) < self._limit:

@@ -11,7 +11,7 @@ from console.web.admission import watch_admission
 from console.web.api import begin_part
 from console.web.asked import read_choice, read_query, refuse
 from console.web.problem import Problem
-from schemas.events import check_events
+from schemas.downstream.events import check_events
 
 MEDIA_TYPE = "text/event-stream"
 STARTS = ("now", "oldest")
@@ -46,7 +46,7 @@ def create_feed_api(feed: Feed) -> Blueprint:
 
 
 def read_types(text: str | None) -> tuple[str, ...]:
-    """Return the types asked for, with ``*`` for any text; all of them when none are named. Raises Problem."""
+    """Return the types asked for, with ``*`` for any text; ``*`` when none are named. Raises Problem."""
     if text is None:
         return ("*",)
     try:

@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 def watch_requests(app: Flask, *, https: bool) -> None:
     """Give every answer its security headers, and log one line a request: who asked what, without its query."""
-    headers = SECURITY_HEADERS | (HTTPS_ONLY if https else {})
+    app.extensions["headers"] = headers = SECURITY_HEADERS | (HTTPS_ONLY if https else {})
 
     @app.before_request
     def begin() -> None:

@@ -2,16 +2,21 @@
 
 from http import HTTPStatus
 
+import psycopg
 import psycopg_pool
 import redis
 import structlog
 from flask import Flask, Request, Response, render_template, request
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException
 
 from console.report import encode_json
 from console.unreachable import Unreachable
 
 MEDIA_TYPE = "application/problem+json"
+UNREADABLE = "The request cannot be read."
+UNFIT = "The request holds a value that cannot be stored or looked for."
+FAILED = "The console failed; its log says why."
 
 log = structlog.get_logger()
 
@@ -26,10 +31,14 @@ class Problem(Exception):
         self.headers = headers or {}
 
 
+def describe_problem(status: HTTPStatus, detail: str) -> bytes:
+    """Return the document that tells of a problem. Its type is the HTTP status (RFC 9457, 4.2.1)."""
+    return encode_json({"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail})
+
+
 def present_problem(status: HTTPStatus, detail: str, headers: dict[str, str] | None = None) -> Response:
-    """Return the answer that tells of a problem. Its type is the HTTP status (RFC 9457, 4.2.1)."""
-    document = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
-    return Response(encode_json(document), status.value, headers, content_type=MEDIA_TYPE)
+    """Return the answer that tells of a problem."""
+    return Response(describe_problem(status, detail), status.value, headers, content_type=MEDIA_TYPE)
 
 
 def tell_problem(status: HTTPStatus, detail: str, headers: dict[str, str] | None = None) -> Response:
@@ -60,6 +69,16 @@ def answer_problems(app: Flask) -> None:
         headers = {"Allow": ", ".join(sorted(allowed))} if allowed else {}
         return tell_problem(status, status.description or status.phrase, headers)
 
+    @app.errorhandler(ParseException)
+    def unreadable(_error: ParseException) -> Response:
+        return tell_problem(HTTPStatus.BAD_REQUEST, UNREADABLE)  # a body whose chunks are none; the error quotes them
+
+    @app.errorhandler(psycopg.DataError)
+    def unfit(error: psycopg.DataError) -> Response:
+        # Such as a NUL in what was looked at nowhere before. Its message quotes the value: the log has the kind only.
+        log.warning("data_refused", error=type(error).__name__, code=error.sqlstate)
+        return tell_problem(HTTPStatus.BAD_REQUEST, UNFIT)
+
     @app.errorhandler(Unreachable)
     @app.errorhandler(psycopg_pool.PoolTimeout)
     @app.errorhandler(redis.RedisError)
@@ -71,4 +90,4 @@ def answer_problems(app: Flask) -> None:
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> Response:
         log.error("request_failed", exc_info=error)
-        return tell_problem(HTTPStatus.INTERNAL_SERVER_ERROR, "The console failed; its log says why.")
+        return tell_problem(HTTPStatus.INTERNAL_SERVER_ERROR, FAILED)

@@ -15,9 +15,10 @@ from console.web.api import Statuses, answer, begin_part, present_page
 from console.web.asked import PAGING, read_choice, read_limit, read_query, read_time
 from console.web.body import read_json_body, read_note
 from console.web.problem import Problem, present_problem
-from schemas.configuration import Configuration
-from schemas.journal import JournalFull, JournalUnavailable
+from schemas.journal.append import JournalUnavailable
+from schemas.journal.room import JournalFull
 from schemas.keyring import Keyring
+from schemas.settings.configuration import Configuration
 
 PARAMETERS = PAGING | {"state", "reason", "source", "since", "until"}
 STATUSES: Statuses = {

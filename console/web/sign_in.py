@@ -15,7 +15,7 @@ from console.web.session import begin_session, end_session, read_digest
 MAX_BODY = 16 * 1024  # bytes
 FIRST_PAGE = "/"
 WRONG = "This token admits nobody: it is unknown, was revoked, or has expired."
-TOO_OFTEN = "Too many wrong tokens from this address. Wait a minute, then try again."
+TOO_OFTEN = "This token admits nobody, and too many wrong ones have come from this address within a minute."
 
 log = structlog.get_logger()
 
@@ -38,12 +38,13 @@ def create_sign_in() -> Blueprint:
         request.max_content_length = request.max_form_memory_size = MAX_BODY
         check_form(request)
         address, after = request.remote_addr or "", choose_next(request.form.get("next"))
-        if wait := attempts.wait(address):
-            refused = show("sign_in.html", HTTPStatus.TOO_MANY_REQUESTS, next=after, wrong=TOO_OFTEN)
-            refused.headers["Retry-After"] = str(int(wait) + 1)
-            return refused
         found = find_admission().recognise(request.form.get("token", "").strip())
         if found is None:
+            # Behind a proxy all have one address, so a right token is taken however many wrong ones came before it.
+            if wait := attempts.wait(address):
+                refused = show("sign_in.html", HTTPStatus.TOO_MANY_REQUESTS, next=after, wrong=TOO_OFTEN)
+                refused.headers["Retry-After"] = str(int(wait) + 1)
+                return refused
             attempts.note_failure(address)
             log.warning("sign_in_refused", peer=address)
             return show("sign_in.html", HTTPStatus.UNAUTHORIZED, next=after, wrong=WRONG)

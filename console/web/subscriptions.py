@@ -6,25 +6,24 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from console.connections import open_database
-from console.downstream.listing import NoSuchSubscription, list_subscriptions, read_subscription
+from console.downstream.listing import NoSuchSubscription, check_name, list_subscriptions, read_subscription
 from console.downstream.subscriptions import (
     BadTerms,
     NameTaken,
     add_subscription,
     change_subscription,
-    remove_subscription,
     rotate_signing_secret,
-    set_state,
 )
 from console.downstream.terms import PROOF_FIELDS, read_proof, read_terms
+from console.downstream.turns import remove_subscription, set_state
 from console.durations import parse_duration
 from console.pool import ReadPool
 from console.web.admission import name_actor
 from console.web.api import Statuses, answer, begin_part, present_page
 from console.web.asked import PAGING, read_limit, read_query
 from console.web.body import read_object
-from schemas.configuration import Configuration
 from schemas.keyring import Keyring
+from schemas.settings.configuration import Configuration
 
 STATUSES: Statuses = {
     NoSuchSubscription: HTTPStatus.NOT_FOUND,
@@ -38,6 +37,10 @@ def create_subscriptions_api(configuration: Configuration, keyring: Keyring, poo
     """Return the routes of subscriptions."""
     api = begin_part("subscriptions", STATUSES)
     allow_http = configuration.forwarding.allow_http
+
+    @api.before_request
+    def check_path() -> None:
+        check_name((request.view_args or {}).get("name", ""))
 
     @api.get("/subscriptions")
     def subscriptions() -> Response:

@@ -9,8 +9,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from deploy.embedded.certificates import Issued, Side, issue_certificate, make_authority, make_crl
-from deploy.embedded.engine import write_file
+from deploy.embedded.certificates import Issued, Side, issue_certificate, make_authority
+from deploy.embedded.files import write_file
+from deploy.embedded.revocations import make_crl
 
 RENEW_BEFORE = timedelta(days=30)
 SERVER_SUBJECT = "CN=localhost,O=alert-intake development"

@@ -36,6 +36,11 @@ class Issued:
         """Return the certificate as PEM."""
         return self.certificate.public_bytes(serialization.Encoding.PEM)
 
+    def key_identifier(self) -> x509.AuthorityKeyIdentifier:
+        """Return what certificates and lists of this authority name it by."""
+        own = self.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+        return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
+
     def key_pem(self) -> bytes:
         """Return the key as PEM (PKCS 8, not encrypted)."""
         return self.key.private_bytes(
@@ -67,7 +72,7 @@ def issue_certificate(
 ) -> Issued:
     """Issue a certificate for one side only, valid from `not_before` (an hour ago) for `days`.
 
-    `subject` is an RFC 4514 name. `hosts` are the DNS names and addresses of the subject alternative name, by default
+    `subject` is an RFC 4514 name. `hosts` are the names of the subject alternative name, of whatever kind, by default
     the common name. To issue one that has expired, let it begin further back than it is valid.
     """
     key = ec.generate_private_key(ec.SECP256R1())
@@ -77,35 +82,13 @@ def issue_certificate(
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(key_usage(signs_certificates=False), critical=True)
     builder = builder.add_extension(x509.ExtendedKeyUsage([USAGE[side]]), critical=False)
-    issuer = authority.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    builder = builder.add_extension(
-        x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer), critical=False
-    )
+    builder = builder.add_extension(authority.key_identifier(), critical=False)
     names = list(hosts) if hosts is not None else common_names(name)
     if names:
         builder = builder.add_extension(
             x509.SubjectAlternativeName([general_name(host) for host in names]), critical=False
         )
     return Issued(builder.sign(authority.key, hashes.SHA256()), key)
-
-
-def make_crl(authority: Issued, revoked: Iterable[x509.Certificate] = (), days: int = LEAF_DAYS) -> bytes:
-    """Return the authority's list of revoked certificates as PEM."""
-    now = datetime.now(UTC)
-    builder = x509.CertificateRevocationListBuilder(
-        issuer_name=authority.certificate.subject,
-        last_update=now - CLOCK_SLACK,
-        next_update=now + timedelta(days=days),
-    )
-    for certificate in revoked:
-        entry = x509.RevokedCertificateBuilder(serial_number=certificate.serial_number, revocation_date=now)
-        builder = builder.add_revoked_certificate(entry.build())
-    issuer = authority.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    builder = builder.add_extension(
-        x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer), critical=False
-    )
-    builder = builder.add_extension(x509.CRLNumber(int(now.timestamp())), critical=False)
-    return builder.sign(authority.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
 def start_certificate(
@@ -145,7 +128,11 @@ def common_names(name: x509.Name) -> list[str]:
 
 
 def general_name(host: str) -> x509.GeneralName:
-    """Turn a host into the name of its kind."""
+    """Turn a host into the name of its kind; a URI and an e-mail address likewise."""
+    if "://" in host or host.startswith("urn:"):
+        return x509.UniformResourceIdentifier(host)
+    if "@" in host:
+        return x509.RFC822Name(host)
     try:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:

@@ -1,8 +1,9 @@
 """Become a command that ends with its parent. Run as a script, by path, with nothing but the standard library.
 
-``child.py PARENT SIGNAL ACCOUNT COMMAND...``: PARENT is the pid of the starter, SIGNAL the number to be sent when it
-dies, ACCOUNT ``uid:gid`` to drop to, or ``-``. A script of its own rather than a `preexec_fn`, which is not safe once
-the starter has threads. The signal of a dying parent is Linux's; elsewhere a killed starter leaves its children.
+``child.py PARENT SIGNAL ACCOUNT NICE COMMAND...``: PARENT is the pid of the starter, SIGNAL the number to be sent when
+it dies, ACCOUNT ``uid:gid`` to drop to, or ``-``, NICE how far it stands back where processors are short. A script of
+its own rather than a `preexec_fn`, which is not safe once the starter has threads. The signal of a dying parent is
+Linux's; elsewhere a killed starter leaves its children.
 """
 
 import ctypes
@@ -12,14 +13,16 @@ import sys
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
-def become(parent: int, death_signal: int, account: str, command: list[str]) -> None:
-    """Drop to the account, ask for the signal, replace this program by the command."""
+def become(parent: int, death_signal: int, account: str, nice: int, command: list[str]) -> None:
+    """Drop to the account, stand back, ask for the signal, replace this program by the command."""
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
     if account != "-":
         uid, gid = (int(part) for part in account.split(":"))
         os.setgroups([])
         os.setgid(gid)
         os.setuid(uid)
+    if nice:
+        stand_back(nice)
     if libc is not None:
         libc.prctl(PR_SET_PDEATHSIG, death_signal)  # after dropping the ids, which clears it
         if os.getppid() != parent:
@@ -27,5 +30,15 @@ def become(parent: int, death_signal: int, account: str, command: list[str]) -> 
     os.execv(command[0], command)  # noqa: S606 - replacing this program is what it is for
 
 
+def stand_back(nice: int) -> None:
+    """Let others have the processors first. Where Linux groups processes by session, it weighs these groups alone."""
+    os.nice(nice)
+    try:
+        with open("/proc/self/autogroup", "w") as autogroup:  # noqa: PTH123 - pathlib would be half of the start
+            autogroup.write(str(nice))
+    except OSError:
+        return  # there are no groups
+
+
 if __name__ == "__main__":
-    become(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4:])
+    become(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4]), sys.argv[5:])

@@ -60,6 +60,7 @@ def start_child(
     folder: Path | str = "/",
     account: Account | None = None,
     death_signal: signal.Signals = signal.SIGKILL,
+    nice: int = 0,
     keep: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start `command` in a session of its own; `death_signal` reaches it when the calling thread ends, however it ends.
@@ -68,7 +69,7 @@ def start_child(
     `log`; `keep` are file descriptors the child inherits, such as a lock that is to be held for as long as it lives.
     """
     as_whom = f"{account.uid}:{account.gid}" if account else "-"
-    launcher = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(int(death_signal)), as_whom]
+    launcher = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(int(death_signal)), as_whom, str(nice)]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         return subprocess.Popen(

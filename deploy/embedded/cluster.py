@@ -6,7 +6,8 @@ from pathlib import Path
 
 from deploy.embedded.children import Account, NotStarted, last_line, may_enter, start_child
 from deploy.embedded.elsewhere import place_elsewhere
-from deploy.embedded.engine import ENVIRONMENT, sync_folder
+from deploy.embedded.engine import ENVIRONMENT
+from deploy.embedded.files import sync_folder
 
 ENGINE = "PostgreSQL"
 

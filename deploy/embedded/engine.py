@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from deploy.embedded.children import NotStarted, stop_children, wait_until
+from deploy.embedded.files import write_file
 
 PORTS = range(20000, 32768)
 PORT_PATIENCE = 3.0
@@ -130,25 +131,3 @@ def is_free(port: int) -> bool:
 def any_free_port() -> int:
     """Return a free loopback port, below those that outgoing connections are given."""
     return next(port for port in iter(lambda: secrets.choice(PORTS), None) if is_free(port))
-
-
-def write_file(file: Path, text: str, mode: int) -> None:
-    """Write a small file as a whole or not at all, durably."""
-    part = file.with_name(file.name + ".part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as writer:
-        os.fchmod(writer.fileno(), mode)
-        writer.write(text)
-        writer.flush()
-        os.fsync(writer.fileno())
-    part.replace(file)
-    sync_folder(file.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.embedded.children import NotStarted
-from deploy.embedded.engine import choose_port, lock_folder, write_file
+from deploy.embedded.engine import choose_port, lock_folder
+from deploy.embedded.files import write_file
 
 LARGE_LOG = 10 * 1024 * 1024  # bytes
 LISTENERS = ("push", "platform", "console", "receiver", "drain_metrics", "forward_metrics")

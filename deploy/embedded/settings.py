@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.embedded.certificate_files import DevelopmentCertificates
-from deploy.embedded.engine import write_file
+from deploy.embedded.files import write_file
 
 ETHOCA_USER = "ethoca"
 RESELLER_USER = "reseller"
@@ -47,8 +47,10 @@ def ensure_secrets(folder: Path) -> Secrets:
     )
 
 
-def write_configuration(file: Path, certificates: DevelopmentCertificates, secrets_folder: Path, subject: str) -> None:
-    """Write the TOML file. `subject` is the client certificate that may push as Ethoca."""
+def write_configuration(
+    file: Path, certificates: DevelopmentCertificates, secrets_folder: Path, subject: str, further: str = ""
+) -> None:
+    """Write the TOML file. `subject` is the client certificate that may push as Ethoca, `further` are more tables."""
 
     def text(value: object) -> str:
         return json.dumps(str(value), ensure_ascii=False)  # a JSON string is a TOML basic string
@@ -104,5 +106,5 @@ password = {secret("reseller_password")}
 scheme = "header"
 name = "X-API-Key"
 value = {secret("reseller_api_key")}
-"""
+{further}"""
     write_file(file, content, 0o600)

@@ -1,29 +1,27 @@
 """The programs of the local stack: one row each, with its command, what it is told, and how one sees that it works."""
 
-import http.client
 import os
 import signal
-import ssl
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from celery import Celery
-
 import deploy
+from deploy.embedded.answers import answers_http, answers_ping, mutual_tls
 from deploy.embedded.certificate_files import DevelopmentCertificates
 from deploy.embedded.children import start_child
 from deploy.embedded.layout import Layout
 from deploy.embedded.supervise import Part, explain_by
-from schemas.redis_client import describe_broker
 
 # The folder that holds our packages, and the configuration files of the servers beside them.
 HOME = Path(deploy.__file__).resolve().parents[1]
 GUNICORN = (sys.executable, "-m", "gunicorn")
 CELERY = (sys.executable, "-m", "celery", "-A", "workers.app")
 QUIETLY = ("--without-gossip", "--without-mingle")
-PROBE_SECONDS = 2.0
+# A sender waits for the door, a consumer for what is stored; a delivery is not late for a second.
+BEHIND_DOOR = 3
+BEHIND_ALL = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +38,13 @@ class Stack:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One row of the table."""
+    """One row of the table. `nice`: how far it stands back behind the door where processors are short."""
 
     name: str
     command: tuple[str, ...]
     environment: dict[str, str]
     answers: Callable[[], bool]
+    nice: int = 0
     last: bool = False
 
 
@@ -72,6 +71,7 @@ def programs(stack: Stack) -> list[Program]:
             ),
             {},
             lambda: answers_http(ports["receiver"], "/"),
+            nice=BEHIND_ALL,
             last=True,
         ),
         Program(
@@ -103,19 +103,22 @@ def programs(stack: Stack) -> list[Program]:
             ),
             told | shown("drain"),
             lambda: answers_ping(broker, "drain@local"),
+            nice=BEHIND_DOOR,
         ),
         Program(
             "forward",
             (*CELERY, "worker", "-Q", "forward", "-P", "threads", "-c", "2", "-n", "forward@local", *QUIETLY),
             told | shown("forward"),
             lambda: answers_ping(broker, "forward@local"),
+            nice=BEHIND_ALL,
         ),
         Program("beat", (*CELERY, "beat"), told, lambda: True),
         Program(
             "console",
             (*GUNICORN, "-c", server_settings("gunicorn.console.conf.py"), "console.app:create_app()"),
-            told | {"CONSOLE_BIND": bind["console"]},
+            told | {"CONSOLE_BIND": bind["console"], "PLATFORM_URL": f"http://{bind['platform']}"},
             lambda: answers_http(ports["console"], "/openapi.json", wanted=200),
+            nice=BEHIND_DOOR,
         ),
     ]
 
@@ -132,6 +135,7 @@ def part_of(program: Program, layout: Layout) -> Part:
             environment=inherited | {"PYTHONUNBUFFERED": "1"} | program.environment,
             folder=HOME,
             death_signal=signal.SIGKILL,
+            nice=program.nice,
         ),
         answers=program.answers,
         explain=explain_by(log),
@@ -142,34 +146,3 @@ def part_of(program: Program, layout: Layout) -> Part:
 def server_settings(file: str) -> str:
     """Return the path of a gunicorn configuration file."""
     return str(HOME / "deploy" / file)
-
-
-def mutual_tls(certificates: DevelopmentCertificates) -> ssl.SSLContext:
-    """Return a context that knows the door and shows it the development client certificate."""
-    context = ssl.create_default_context(cafile=str(certificates.authority.certificate))
-    context.load_cert_chain(certificates.client.certificate, certificates.client.key)
-    return context
-
-
-def answers_http(port: int, path: str, tls: ssl.SSLContext | None = None, wanted: int | None = None) -> bool:
-    """Tell whether an HTTP server answers, with the status `wanted` or any at all."""
-    if tls is None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PROBE_SECONDS)
-    else:
-        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=PROBE_SECONDS, context=tls)
-    try:
-        connection.request("GET", path)
-        status = connection.getresponse().status
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-    return wanted is None or status == wanted
-
-
-def answers_ping(broker_url: str, node: str) -> bool:
-    """Tell whether a Celery worker answers."""
-    address, sentinels = describe_broker(broker_url)
-    with Celery(broker=address, set_as_current=False) as app:
-        app.conf.broker_transport_options = sentinels
-        return bool(app.control.ping(destination=[node], timeout=1.0))

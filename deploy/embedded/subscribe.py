@@ -3,8 +3,8 @@
 import psycopg
 from uuid_utils.compat import uuid7
 
+from schemas.downstream.subscription import Credentials, seal_credentials
 from schemas.keyring import Keyring
-from schemas.subscription import Credentials, seal_credentials
 
 NAME = "local-receiver"
 EVERYTHING = ["*"]

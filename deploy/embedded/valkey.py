@@ -21,9 +21,9 @@ from deploy.embedded.engine import (
     lock_folder,
     read_record,
     refuse_record,
-    write_file,
     write_record,
 )
+from deploy.embedded.files import write_file
 
 ENGINE = "Valkey"
 START_SECONDS = 60.0  # reading a long append-only file takes a while

@@ -1,4 +1,4 @@
-# The workshop: drain, forward and beat, chosen by the command.
+# The workshop: drain, enrich, forward and beat, chosen by the command.
 # Build from the root of the repository: docker build --file deploy/images/workers.Dockerfile .
 FROM python:3.13-slim AS build
 COPY deploy/images/workers.lock /build/workers.lock

@@ -1,7 +1,7 @@
 -- Subscriptions that say what they want and how fast, that are tripped when they keep failing, and a fair lease.
 
 ALTER TABLE subscriptions
-    -- What a subscription wants of the alerts that its events are about (schemas.subscription.Filters).
+    -- What a subscription wants of the alerts that its events are about (schemas.downstream.filters).
     ADD COLUMN filters       jsonb NOT NULL DEFAULT '{}',
     ADD COLUMN format        text NOT NULL DEFAULT 'reseller',
     ADD COLUMN leave_out     text[] NOT NULL DEFAULT '{}',

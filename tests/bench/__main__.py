@@ -17,6 +17,7 @@ from tests.bench.drain import measure_drain
 from tests.bench.footprint import measure_footprint
 from tests.bench.forward import forwarding_table, measure_forwarding
 from tests.bench.latency import measure_latencies
+from tests.bench.pages import measure_window
 from tests.bench.per_alert import measure_per_alert
 from tests.bench.report import Report, read_table
 
@@ -37,6 +38,7 @@ PARTS: dict[str, Callable[[Tell], list[Report]]] = {
     "drain": measure_drain,
     "forward": measure_forward,
     "footprint": measure_footprint,
+    "pages": measure_window,
 }
 KEPT = Path("var/bench.md")
 

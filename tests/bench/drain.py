@@ -101,7 +101,7 @@ def describe_backlog(run: Run) -> Report:
         share = f"{seconds / whole:.0%}, {seconds / run.entries * 1e6:.0f} µs an alert"
         report.add(f"station {station}{ahead}", share, "")
     tenth, last = run.resident[min(TENTH, len(run.resident) - 1)], run.resident[-1]
-    report.add("memory after the last batch, to that after the 10th", f"{last / tenth:.2f}", "0.9–1.1")  # noqa: RUF001
+    report.add("memory after the last batch, to that after the 10th", f"{last / tenth:.2f}", "0.9–1.1")  # noqa: RUF001 - a range
     report.add("memory after the last batch", f"{last / 2**20:.0f} MiB", "")
     return report
 

@@ -11,11 +11,12 @@ import orjson
 import redis
 from uuid_utils.compat import uuid7
 
-from schemas.alert import Alert
-from schemas.journal import GROUP
-from schemas.times import iso_milliseconds
-from workers.connections import Database, connect_database, connect_stream
-from workers.intake.copying import COPIED_ALERT, alert_texts, copy_rows
+from schemas.alert.alert import Alert
+from schemas.alert.times import iso_milliseconds
+from schemas.journal.append import GROUP
+from workers.database.connections import Database, connect_database, connect_stream
+from workers.database.copying import copy_rows
+from workers.intake.columns import COPIED_ALERT, alert_texts
 from workers.intake.store import ADD_TOTALS
 from workers.settings import Workshop
 

@@ -7,8 +7,9 @@ import psycopg
 
 from deploy.migrations import apply_migrations
 from tests.bench.drain_bare import ALERT, INCARNATION, TEXTS, TOLD
-from workers.connections import connect_database
-from workers.intake.copying import COPIED_ALERT, copy_rows
+from workers.database.connections import connect_database
+from workers.database.copying import copy_rows
+from workers.intake.columns import COPIED_ALERT
 
 # Time-ordered ids, as the drain's own: the moment and then chance.
 NUMBERED = """
@@ -32,7 +33,7 @@ STEPS = (
        SELECT at, 0, '{incarnation}', 'ethoca', gen_random_uuid(), decode(repeat(md5(n::text), 40), 'hex')
        FROM numbered ORDER BY n""",
     """INSERT INTO events (id, type, alert_id, revision, alert, created_at)
-       SELECT gen_random_uuid(), 'alert.created', id, 1, '{told}'::jsonb, at FROM numbered ORDER BY n""",
+       SELECT id, 'alert.created', id, 1, '{told}'::jsonb, at FROM numbered ORDER BY n""",
 )
 
 

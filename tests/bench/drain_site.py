@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
-import msgspec
 import psycopg
 import redis
 
@@ -20,11 +19,12 @@ from deploy.embedded.engine import Server
 from deploy.embedded.postgres import start_postgres
 from deploy.embedded.valkey import JOURNAL, start_valkey
 from deploy.migrations import apply_migrations
-from schemas.configuration import Configuration, Journal, Sealing
-from schemas.envelope import Envelope, seal_envelope
+from schemas.journal.envelope import Envelope, seal_envelope
 from schemas.keyring import Keyring
-from schemas.secret import Secret
-from schemas.sources import Source
+from schemas.settings.configuration import Configuration, Sealing
+from schemas.settings.journal import Journal
+from schemas.settings.secret import Secret
+from schemas.settings.sources import Source
 from tests.e2e.processes import descendants
 from workers.settings import Workshop
 
@@ -182,13 +182,6 @@ def make_workshop(journal_url: str, database_url: str, stream: str) -> Workshop:
         sources=(source,), sealing=Sealing(keys=keys, matching=keys), journal=Journal(stream=stream)
     )
     return Workshop(configuration, Keyring([b"s" * 32], b"m" * 32), journal_url, "", database_url)
-
-
-def with_batch(workshop: Workshop, entries: int) -> Workshop:
-    """Return the same settings with batches of at most so many entries."""
-    drain = msgspec.structs.replace(workshop.configuration.drain, batch=entries)
-    configuration = msgspec.structs.replace(workshop.configuration, drain=drain)
-    return Workshop(configuration, workshop.keyring, workshop.journal_url, "", workshop.database_url)
 
 
 def rate_of(runs: Sequence[Run]) -> float:

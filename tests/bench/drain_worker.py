@@ -15,10 +15,11 @@ import structlog
 
 from tests.bench.drain_bare import carry_bare
 from tests.bench.drain_site import make_workshop
-from workers import metrics
-from workers.connections import connect_stream
-from workers.intake.pipeline import drain
+from workers.database.connections import connect_stream
+from workers.intake.drain import drain
+from workers.pool.garbage import collect_seldom
 from workers.settings import Workshop
+from workers.telemetry import metrics
 
 TICK_SECONDS = 5.0
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -63,6 +64,7 @@ def main() -> None:
     kind, consumer = sys.argv[1:]
     samples = Samples()
     structlog.configure(processors=[samples.note])
+    collect_seldom()
     workshop = make_workshop(os.environ["BENCH_JOURNAL"], os.environ["BENCH_DATABASE"], os.environ["BENCH_STREAM"])
     sys.stdout.write("ready\n")
     sys.stdout.flush()

@@ -7,9 +7,9 @@ import requests
 from standardwebhooks import Webhook
 from uuid_utils.compat import uuid7
 
-from schemas.alert import Alert
-from schemas.forwarded import forward_body
-from schemas.subscription import generate_secret
+from schemas.alert.alert import Alert
+from schemas.downstream.forwarded import forward_body
+from schemas.downstream.subscription import generate_secret
 
 DELIVERIES = 3000
 SECRET = generate_secret()

@@ -17,20 +17,22 @@ from uuid_utils.compat import uuid7
 
 from deploy.embedded.postgres import start_postgres
 from deploy.migrations import apply_migrations
-from schemas.configuration import Configuration, Sealing
-from schemas.forwarding import Forwarding
+from schemas.downstream.subscription import Credentials, seal_credentials
 from schemas.keyring import Keyring
-from schemas.secret import Secret
-from schemas.sources import Source
-from schemas.subscription import Credentials, seal_credentials
+from schemas.settings.configuration import Configuration, Sealing
+from schemas.settings.forwarding import Forwarding
+from schemas.settings.secret import Secret
+from schemas.settings.sources import Source
 from tests.bench.forwarding_bare import ALERT, SECRET
-from workers.connections import Database, connect_database
+from workers.database.connections import Database
 from workers.delivery.forward import Forwarder
 from workers.delivery.lease import lease_due
+from workers.delivery.line import Line
 from workers.settings import Workshop
 
 FORWARD_SECONDS = 5.0  # as the workers' ticks
 LEASED = 16
+WARMING = 8  # leases of a new connection, in which it plans
 
 
 class Delivered(Exception):
@@ -44,9 +46,9 @@ class Counting(Forwarder):
         super().__init__(workshop)
         self.missing = total
 
-    def record_finished(self, database: Database) -> Counter[str]:
-        """Record and count. Raises Delivered."""
-        verdicts = super().record_finished(database)
+    def take_turn(self, database: Database) -> Counter[str]:
+        """Take a turn and count. Raises Delivered."""
+        verdicts = super().take_turn(database)
         self.missing -= verdicts["done"]
         if self.missing <= 0:
             raise Delivered
@@ -70,6 +72,7 @@ class Site:
                     "INSERT INTO subscriptions (id, name, url, sealed) VALUES (%s, %s, %s, %s)",
                     [own_id, f"{path} {number}", f"{self.receiver}/{path}", sealed],
                 )
+            database.execute(TIMED_ID)
             database.execute(MAKE_EVENTS, [Jsonb(ALERT.to_row()), each])
             database.execute(MAKE_DUE, [path + "%"])
             database.commit()
@@ -95,18 +98,18 @@ class Site:
         raise RuntimeError(f"not all of {total} were delivered in {seconds:g} seconds")
 
     def time_leases(self, leases: int) -> list[float]:
-        """Return the milliseconds of so many leases, each put back after it."""
+        """Return the milliseconds of so many leases on a forwarder's connection, each put back after it."""
         times = []
-        with connect_database(self.workshop.database_url, "bench") as database:
-            for _ in range(leases):
-                began = time.perf_counter()
-                items = lease_due(database, LEASED, self.workshop.configuration.forwarding)
-                times.append((time.perf_counter() - began) * 1000)
-                ids = [item.outbox_id for item in items]
-                database.execute(
-                    "UPDATE outbox SET due_at = created_at, lease = NULL WHERE id = ANY(%s::uuid[])", [ids]
-                )
-        return times
+        line = Line(self.workshop.database_url)
+        database = line.open()
+        for _ in range(leases):
+            began = time.perf_counter()
+            items = lease_due(database, LEASED, self.workshop.configuration.forwarding)
+            times.append((time.perf_counter() - began) * 1000)
+            ids = [item.outbox_id for item in items]
+            database.execute("UPDATE outbox SET due_at = created_at, lease = NULL WHERE id = ANY(%s::uuid[])", [ids])
+        line.close()
+        return times[WARMING:]
 
     def beside(self, name: str) -> "Site":
         """Return a site with another database of the same server."""
@@ -147,14 +150,23 @@ def make_workshop(database_url: str) -> Workshop:
     return Workshop(configuration, Keyring([os.urandom(32)], os.urandom(32)), "", "", database_url)
 
 
+# Ids in the order of time, as the drain's own: the moment, and then a number instead of chance.
+TIMED_ID = """
+    CREATE FUNCTION pg_temp.timed_id(number bigint) RETURNS uuid LANGUAGE sql STABLE AS $$
+        SELECT (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint), 12, '0')
+                || '-7000-8000-' || lpad(to_hex(number), 12, '0'))::uuid
+    $$
+"""
 MAKE_EVENTS = """
     INSERT INTO events (id, type, alert_id, revision, alert)
-    SELECT gen_random_uuid(), 'alert.created', gen_random_uuid(), 1, %s FROM generate_series(1, %s)
+    SELECT pg_temp.timed_id(n), 'alert.created', pg_temp.timed_id(n), 1, %s FROM generate_series(1, %s) n
 """
 MAKE_DUE = """
     INSERT INTO outbox (id, event_id, subscription_id, alert_id)
-    SELECT gen_random_uuid(), e.id, s.id, e.alert_id FROM events e, subscriptions s
+    SELECT pg_temp.timed_id(row_number() OVER (ORDER BY e.id, s.id)), e.id, s.id, e.alert_id
+    FROM events e, subscriptions s
     WHERE s.name LIKE %s AND NOT EXISTS (SELECT FROM outbox o WHERE o.event_id = e.id)
+    ORDER BY e.id, s.id
 """
 COUNT_DUE = """
     SELECT count(*) FROM outbox o JOIN subscriptions s ON s.id = o.subscription_id WHERE s.name NOT LIKE 'hang%'

@@ -25,6 +25,7 @@ WARMED_BY = 3  # requests on each connection before the time runs
 class Plan:
     """Where to push and how. `connections` at once; `keep_alive` False: a new TLS connection for each push.
 
+    `varied`: no two heads are alike, and each body is sent apart from its head, as ordinary HTTP clients do.
     `pushes`: end after so many, of each process; without it, after so many `seconds`.
     """
 
@@ -36,6 +37,7 @@ class Plan:
     connections: int
     seconds: float
     keep_alive: bool = True
+    varied: bool = False
     pushes: int = 0
     path: str = "/push/ethoca"
 
@@ -62,8 +64,11 @@ class NotAcknowledged(Exception):
     """The server answered something else."""
 
 
+Pieces = tuple[bytes, ...]  # of a request, each sent for itself
+
+
 class Writer:
-    """Writes requests, each with an alert of its own: one template, in which only the id differs."""
+    """Writes requests, each with an alert of its own: one template, in which the id differs, in one piece or in two."""
 
     def __init__(self, plan: Plan) -> None:
         marker = secrets.token_hex(8).upper()
@@ -71,13 +76,19 @@ class Writer:
         body = json.dumps(dispute(self._mark.decode())).encode()
         said = {"Host": "127.0.0.1", "Content-Type": "application/json", "Content-Length": str(len(body))}
         lines = "".join(f"{name}: {value}\r\n" for name, value in (said | dict(plan.headers)).items())
-        before, _, self._after = (f"POST {plan.path} HTTP/1.1\r\n{lines}\r\n".encode() + body).partition(self._mark)
+        self._head = f"POST {plan.path} HTTP/1.1\r\n{lines}".encode()
+        before, _, self._after = body.partition(self._mark)
         self._before = before + b"T" + marker.encode()
-        self._numbers = count(1)
+        self._varied = plan.varied
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[Pieces]:
         """Return requests for ever."""
-        return (b"%s%08d%s" % (self._before, number, self._after) for number in self._numbers)
+        for number in count(1):
+            body = b"%s%08d%s" % (self._before, number, self._after)
+            if self._varied:
+                yield b"%sX-Number: %08d\r\n\r\n" % (self._head, number), body
+            else:
+                yield (b"%s\r\n%s" % (self._head, body),)
 
 
 class Connection:
@@ -87,7 +98,11 @@ class Connection:
         plain = socket.create_connection(("127.0.0.1", port), timeout=30)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = context.wrap_socket(plain, server_hostname="127.0.0.1")
-        self.send = self._socket.sendall
+
+    def send(self, pieces: Pieces) -> None:
+        """Send a request."""
+        for piece in pieces:
+            self._socket.sendall(piece)
 
     def receive(self) -> None:
         """Read one answer. Raises NotAcknowledged."""
@@ -136,7 +151,7 @@ def push_on(plan: Plan, context: ssl.SSLContext) -> int:
             connection.send(next(requests))
 
 
-def push_so_many(pushes: int, requests: Iterator[bytes], connections: list[Connection]) -> int:
+def push_so_many(pushes: int, requests: Iterator[Pieces], connections: list[Connection]) -> int:
     """Push so many and wait for every answer."""
     for sent in range(pushes):
         connection = connections[sent % len(connections)]

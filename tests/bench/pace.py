@@ -59,7 +59,7 @@ def open_push(pace: Pace) -> Callable[[str], None]:
             f"POST /push/ethoca HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
             f"Authorization: {pace.authorization}\r\nContent-Length: {len(body)}\r\n\r\n"
         )
-        connection.send(head.encode() + body)
+        connection.send((head.encode() + body,))
         connection.receive()
 
     return push

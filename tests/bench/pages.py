@@ -5,9 +5,11 @@ stack; "in a browser" is until the page is loaded, its style and scripts from th
 """
 
 import os
+import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
@@ -21,6 +23,7 @@ from deploy.embedded.settings import ensure_secrets, write_configuration
 from deploy.embedded.valkey import JOURNAL, start_valkey
 from deploy.migrations import apply_migrations
 from tests.bench.prefill import prefill
+from tests.bench.report import Report, read_table
 from tests.e2e.browser import run_browser, sit_down
 from tests.integration.console_server import Client, run_console
 
@@ -40,6 +43,10 @@ LISTS = {
     "one subscription": "/subscriptions/{subscription}",
     "API: alerts": "/v1/alerts?limit=100",
     "API: alerts, the latest first": "/v1/alerts?limit=100&order=newest",
+    "API: alerts of an hour ten days ago": "/v1/alerts?limit=100&received_after={since}&received_before={until}",
+    "API: alerts of a week, the latest first": (
+        "/v1/alerts?limit=100&order=newest&received_after={before}&received_before={until}"
+    ),
     "API: deliveries": "/v1/deliveries?limit=100",
     "API: deliveries given up": "/v1/deliveries?limit=100&state=given_up",
     "API: rejections": "/v1/rejections?limit=100",
@@ -49,8 +56,17 @@ LISTS = {
 Times = Mapping[str, list[float]]
 
 
+def measure_window(tell: Callable[[str], object]) -> list[Report]:
+    """Measure, and return the table."""
+    tell(f"pages: storing {ALERTS:,} alerts, then asking {TIMES} times for each page and list")
+    return [read_table(pages_table(measure_pages()))]
+
+
 def measure_pages(alerts: int = ALERTS, times: int = TIMES) -> Times:
-    """Fill a database, run a console on it, and return the milliseconds of every page and list."""
+    """Fill a database, run a console on it, and return the milliseconds of every page and list.
+
+    Without Debian's chromium the first page is not opened in a browser.
+    """
     with tempfile.TemporaryDirectory(prefix="alert-intake-pages-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -67,10 +83,11 @@ def measure_pages(alerts: int = ALERTS, times: int = TIMES) -> Times:
             environment = {"PATH": os.environ["PATH"], "ALERT_INTAKE_CONFIG": str(configuration),
                            "DATABASE_URL": postgres.url, "JOURNAL_URL": journal.url}  # fmt: skip
             with run_console(environment, token, folder) as client:
-                return time_lists(client, postgres.url, times) | time_first_page(client, times)
+                lists = time_lists(client, postgres.url, times)
+                return lists | (time_first_page(client, times) if shutil.which("chromium") else {})
 
 
-def time_lists(client: Client, database_url: str, times: int) -> dict[str, list[float]]:
+def time_lists(client: Client, database_url: str, turns: int) -> dict[str, list[float]]:
     """Return the milliseconds of each list, asked for in turn so that all have the same conditions."""
     with psycopg.connect(database_url) as database:
         found = database.execute(
@@ -78,11 +95,14 @@ def time_lists(client: Client, database_url: str, times: int) -> dict[str, list[
             " (SELECT id FROM subscriptions WHERE name = 'service-1')"
         ).fetchone()
     assert found is not None
+    until = datetime.now(UTC) - timedelta(days=10)
+    times = {"since": until - timedelta(hours=1), "before": until - timedelta(days=7), "until": until}
     named = {"alert": str(found[0]), "subscription": str(found[1])}
+    named |= {name: f"{moment:%Y-%m-%dT%H:%M:%SZ}" for name, moment in times.items()}
     measured: dict[str, list[float]] = {name: [] for name in LISTS}
     with requests.Session() as session:
         session.headers.update({"Authorization": f"Bearer {client.token}"})
-        for turn in range(times + 1):
+        for turn in range(turns + 1):
             for name, path in LISTS.items():
                 began = time.perf_counter()
                 answer = session.get(client.url + path.format(**named), timeout=60)

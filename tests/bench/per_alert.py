@@ -22,13 +22,14 @@ from deploy.migrations import apply_migrations
 from tests.bench.load import push_together
 from tests.bench.report import Report, ratios, spread
 from tests.bench.servers import PLAIN_WORKER, Bench, open_bench
-from tests.integration.door import ROOT, Process
+from tests.gunicorn import ROOT, Process
 
 ROUNDS = 5
 SECONDS = 3.0
 SENDERS = 2
 CONNECTIONS = 16
 PUSHES = 5000  # of a whole way
+WARMED_BY = 500  # before the first of them: workers take seconds to start
 WORKERS = 2
 PATIENCE = 300.0
 THEIR_APP = "tests.bench.celery_per_alert.tasks:app"
@@ -79,6 +80,8 @@ def measure_per_alert(tell: Callable[[str], object]) -> list[Report]:
                 run_worker(environment, "workers.app", "drain", bench.folder),
                 run_worker(their_environment, THEIR_APP, "celery", bench.folder),
             ):
+                for pipeline in pipelines.values():
+                    measure_whole(bench, pipeline, WARMED_BY)
                 for number in range(ROUNDS):
                     for name, pipeline in pipelines.items():
                         tell(f"per alert: whole way of {name}, round {number + 1} of {ROUNDS}")
@@ -86,17 +89,17 @@ def measure_per_alert(tell: Callable[[str], object]) -> list[Report]:
     return [describe(pipelines)]
 
 
-def measure_whole(bench: Bench, pipeline: Measured) -> float:
+def measure_whole(bench: Bench, pipeline: Measured, pushes: int = PUSHES) -> float:
     """Push so many alerts and return how many a second were stored, from the first push to the last row."""
-    plan = bench.plan(pipeline.server, CONNECTIONS, SECONDS, pushes=PUSHES // SENDERS)
+    plan = bench.plan(pipeline.server, CONNECTIONS, SECONDS, pushes=pushes // SENDERS)
     with psycopg.connect(pipeline.database_url, autocommit=True) as database:
         before = pipeline.stored(database)
         pushed = push_together(plan, SENDERS)
-        while (stored := pipeline.stored(database) - before) < PUSHES:
+        while (stored := pipeline.stored(database) - before) < pushes:
             if time.perf_counter() - pushed.began > PATIENCE:
-                raise RuntimeError(f"only {stored} of {PUSHES} were stored in {PATIENCE:.0f} seconds")
+                raise RuntimeError(f"only {stored} of {pushes} were stored in {PATIENCE:.0f} seconds")
             time.sleep(0.01)
-        return PUSHES / (time.perf_counter() - pushed.began)
+        return pushes / (time.perf_counter() - pushed.began)
 
 
 @contextmanager

@@ -15,7 +15,8 @@ from deploy.embedded.settings import Secrets, ensure_secrets, write_configuratio
 from deploy.embedded.valkey import JOURNAL, start_valkey
 from tests.bench.load import Plan
 from tests.e2e.processes import descendants
-from tests.integration.door import Process, basic, run_gunicorn, wait_for
+from tests.gunicorn import Process, run_gunicorn, wait_for
+from tests.integration.door import basic
 from tests.ports import free_port
 
 WORKERS = 2
@@ -52,7 +53,14 @@ class Bench:
             yield process
 
     def plan(
-        self, server: Process, connections: int, seconds: float, *, keep_alive: bool = True, pushes: int = 0
+        self,
+        server: Process,
+        connections: int,
+        seconds: float,
+        *,
+        keep_alive: bool = True,
+        varied: bool = False,
+        pushes: int = 0,
     ) -> Plan:
         """Return how to push to a server as Ethoca would."""
         return Plan(
@@ -64,6 +72,7 @@ class Bench:
             connections,
             seconds,
             keep_alive,
+            varied,
             pushes,
         )
 

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Callable
 from urllib.parse import quote
 
-from tests.e2e import attacks
+from tests.e2e import attacks, attacks_pieces
 from tests.e2e.attacker import BODY, Attacker
+from tests.e2e.flood import flood
 
 BOMB = gzip.compress(b'{"alertId": "ABUSE", "fill": "' + b"x" * 20_000_000 + b'"}')
 
@@ -88,11 +89,17 @@ def hide_requests(attacker: Attacker) -> None:
         attacker.head("Transfer-Encoding:", " chunked", size, length=None) + chunks,
         attacker.head("X: y\r\n\tz", length=len(BODY)) + BODY,
         attacker.head("Content-Length: +5", length=None) + chunks,
-        inner.replace(b"\r\n", b"\n"),
         inner.replace(b"Authorization:", b"Authorization :"),
     ]
     for number in attacker.rounds(0.01):
         attacker.attempt(tries[number % len(tries)], certificate=True, patience=0.2)
+
+
+def leave_out_returns(attacker: Attacker) -> None:
+    """End lines, with all that is right, by a line feed alone: whoever stands in front may see other lines than we."""
+    data = (attacker.head("Connection: close", password=None) + BODY).replace(b"\r\n", b"\n")
+    for _ in attacker.rounds(0.01):
+        attacker.attempt(data, certificate=True, patience=0.2)
 
 
 ATTACKS: dict[str, Callable[[Attacker], None]] = {
@@ -106,11 +113,22 @@ ATTACKS: dict[str, Callable[[Attacker], None]] = {
     "slow heads": attacks.trickle_heads,
     "slow bodies": attacks.trickle_bodies,
     "endless small chunks": attacks.trickle_chunks,
+    "heads in records of one byte": attacks_pieces.pour_records,
+    "bodies in chunks of one byte": attacks_pieces.pour_chunks,
+    "requests behind each other": attacks_pieces.pour_requests,
     "large heads": send_large_heads,
     "large and endless bodies": send_large_bodies,
     "gzip bombs": send_bombs,
     "hidden requests": hide_requests,
+    "bare line feeds": leave_out_returns,
 }
+# Those that nginx has to stop, or to hand on in due time, where it stands in front. A bare line feed may end its lines.
+THROUGH_NGINX = (
+    "stalled handshakes", "2,000 connections", "idle connections", "broken handshakes, noise", "claimed certificates",
+    "slow heads", "slow bodies", "endless small chunks", "heads in records of one byte", "bodies in chunks of one byte",
+    "requests behind each other", "large and endless bodies", "hidden requests",
+)  # fmt: skip
+FLOODS = {"a flood by another source": flood}
 
 
 def main() -> None:
@@ -120,7 +138,7 @@ def main() -> None:
     for line in sys.stdin:
         facts, attack, seconds = json.loads(line)
         attacker = Attacker(facts, seconds)
-        ATTACKS[attack](attacker)
+        (ATTACKS | FLOODS)[attack](attacker)
         print(json.dumps([attacker.tries, attacker.let_in]), flush=True)
 
 

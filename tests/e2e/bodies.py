@@ -61,7 +61,7 @@ def legacy_fraud(alert_id: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN40
     } | fields
 
 
-def webhook(alert_id: str, event: str, updated_at: str | None, **fields: Any) -> dict[str, Any]:  # noqa: ANN401
+def webhook(alert_id: str, event: str, updated_at: str | None, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     """Return a reseller's webhook about an Ethoca alert."""
     payload = {
         "id": "5e287b34-9c0b-430c-95ad-08a44c17de9a",

@@ -5,17 +5,20 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
-from tests.e2e.attacks_http import ATTACKS
-from tests.e2e.running import ROOT
+from tests.e2e.attacks_http import ATTACKS, FLOODS, THROUGH_NGINX
+from tests.e2e.doors import run_another_door, run_door_behind_nginx
+from tests.e2e.running import ROOT, Stack
 from tests.e2e.victim import Victims
 from tests.e2e.window import get, list_alerts, settled
 
 Environment = Mapping[str, str]
 SHORT_SECONDS = 1.5
+RATE = 5  # of the source that floods, in pushes per second
 LONG_SECONDS = float(os.environ.get("ABUSE_SECONDS") or 20)
 
 
@@ -32,6 +35,10 @@ class Row:
     p99_ms: float
     injected: int = 1
 
+    def through(self, front: str) -> "Row":
+        """Return the row under a name that says what stood in front of the door."""
+        return replace(self, attack=f"{self.attack}, through {front}")
+
     def cells(self) -> list[str]:
         """Return the row as text."""
         counts = (self.tries, self.let_in, self.pushes, self.repeated, self.refused)
@@ -46,6 +53,21 @@ def attackers() -> Iterator["subprocess.Popen[str]"]:
         yield process
         assert process.stdin is not None
         process.stdin.close()
+
+
+@pytest.fixture(scope="module")
+def behind_nginx(stack: Stack, open_folder: Path) -> Iterator[Environment]:
+    """Run a door behind nginx; return what to know of it."""
+    with run_door_behind_nginx(stack, open_folder / "nginx") as (facts, _door, _nginx):
+        yield facts
+
+
+@pytest.fixture(scope="module")
+def with_rates(stack: Stack, open_folder: Path) -> Iterator[Environment]:
+    """Run a door that allows the source `reseller` a few pushes a second; return what to know of it."""
+    rate = ('name = "reseller"', f'name = "reseller"\npushes_per_second = {RATE}.0')
+    with run_another_door(stack, open_folder / "rates", rate) as (facts, _door):
+        yield facts | {"RESELLER_PUSHES_PER_SECOND": str(RATE)}
 
 
 def suffer(run: Environment, attackers: "subprocess.Popen[str]", attack: str, seconds: float) -> Row:
@@ -81,6 +103,47 @@ def test_long_attack_slows_nobody_down(
     """Over a longer time none has to be repeated either, and 99 of 100 valid pushes are answered within a second."""
     row = suffer(run, attackers, attack, LONG_SECONDS)
     note_abuse(row)
+    assert row.repeated == 0, row
+    assert row.p99_ms < 1000, row
+
+
+@pytest.mark.parametrize("attack", THROUGH_NGINX)
+def test_attack_through_nginx(
+    behind_nginx: Environment, attackers: "subprocess.Popen[str]", note_abuse: Callable[[Row], None], attack: str
+) -> None:
+    """The same where nginx ends TLS in front of the door: nobody is let in, and no valid push refused."""
+    note_abuse(suffer(behind_nginx, attackers, attack, SHORT_SECONDS).through("nginx"))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("attack", THROUGH_NGINX)
+def test_long_attack_through_nginx(
+    behind_nginx: Environment, attackers: "subprocess.Popen[str]", note_abuse: Callable[[Row], None], attack: str
+) -> None:
+    """Nor does it slow anybody down there."""
+    row = suffer(behind_nginx, attackers, attack, LONG_SECONDS).through("nginx")
+    note_abuse(row)
+    assert row.repeated == 0, row
+    assert row.p99_ms < 1000, row
+
+
+@pytest.mark.parametrize("attack", list(FLOODS))
+def test_flood_of_one_source_is_not_the_others(
+    with_rates: Environment, attackers: "subprocess.Popen[str]", note_abuse: Callable[[Row], None], attack: str
+) -> None:
+    """A source that pushes more than its rate is told when to come again; nobody else is refused for it."""
+    note_abuse(suffer(with_rates, attackers, attack, SHORT_SECONDS))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("attack", list(FLOODS))
+def test_long_flood_of_one_source_slows_nobody_down(
+    with_rates: Environment, attackers: "subprocess.Popen[str]", note_abuse: Callable[[Row], None], attack: str
+) -> None:
+    """Over a longer time it holds to its rate, and the others are answered within a second."""
+    row = suffer(with_rates, attackers, attack, LONG_SECONDS)
+    note_abuse(row)
+    assert row.tries > 10 * RATE * LONG_SECONDS, row
     assert row.repeated == 0, row
     assert row.p99_ms < 1000, row
 

@@ -51,13 +51,24 @@ def check_ledger(site: Site, ledger: Ledger, deliveries: Mapping[str, Mapping[st
         sort_count(verdict, f"receipt of request {request}", receipts.get(request, 0))
         for item in range(push.items):
             sort_count(verdict, f"ending of item {item} of request {request}", len(endings.get((request, item), ())))
+    for (request, item), found in endings.items():
+        if item >= promised[request].items:
+            verdict.doubled.append(f"item {item} of request {request}, which has fewer")
+        if "rejected" in found and request in ledger.acknowledged and promised[request].alerts:
+            verdict.lost.append(f"item {item} of request {request}: acknowledged, and rejected")
     for request in ledger.kept:
         if endings.get((request, 0), ["rejected"]) != ["rejected"]:
             verdict.lost.append(f"the rejection of request {request}")
-    rows = site.query("SELECT provider_alert_id, id::text FROM alerts WHERE provider_alert_id = ANY(%s)", ledger.alerts)
+    rows = site.query(
+        "SELECT provider_alert_id, id::text FROM alerts WHERE provider_alert_id = ANY(%s)",
+        [*ledger.alerts, *ledger.unsure],
+    )
     stored = Counter(provider_alert_id for provider_alert_id, _ in rows)
     for alert in ledger.alerts:
         sort_count(verdict, f"alert {alert}", stored[alert])
+    for alert in ledger.unsure.difference(ledger.alerts):
+        if stored[alert] > 1:
+            verdict.doubled.append(f"alert {alert}, which was not acknowledged: {stored[alert]} times")
     for _, own_id in rows:
         received = deliveries.get(own_id, {})
         sort_count(verdict, f"alert.created of alert {own_id} at the receiver", len(received.get("alert.created", ())))

@@ -74,8 +74,9 @@ def destroy_group(site: Site) -> None:
         journal.xgroup_destroy(STREAM, GROUP)
 
 
+KILLED = Fault("journal kill -9", kill_journal)
 JOURNAL = [
-    Fault("journal kill -9", kill_journal),
+    KILLED,
     Fault("journal frozen 10 s", freeze_journal),
     Fault("journal out of memory", fill_journal),
     Fault("journal read-only (made a replica)", make_replica),

@@ -37,7 +37,8 @@ class Ledger:
     """What the door answered. The keys are request ids; `kept` are those refused as malformed (400), kept all the same.
 
     `refused` counts pushes that failed twice, `repeated` those that needed their second attempt, `reasons` the failures
-    by what they were: an error's name, or a status with its reason code.
+    by what they were: an error's name, or a status with its reason code. `unsure` are the ids of alerts that were never
+    acknowledged, and may be there all the same; `refused_at` says when pushes failed for good (`time.monotonic`).
     """
 
     pushes: int = 0
@@ -46,6 +47,8 @@ class Ledger:
     acknowledged: dict[str, Push] = field(default_factory=dict)
     kept: dict[str, Push] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)
+    unsure: set[str] = field(default_factory=set)
+    refused_at: list[float] = field(default_factory=list)
 
     @property
     def alerts(self) -> list[str]:
@@ -118,6 +121,8 @@ class Load:
         with self._lock:
             self.ledger.pushes += 1
             self.ledger.refused += 1
+            self.ledger.unsure.update(push.alerts)
+            self.ledger.refused_at.append(time.monotonic())
         return False
 
     def wait_for_acknowledgements(self, more: int, seconds: float = WAIT_SECONDS) -> None:

@@ -19,7 +19,7 @@ CUT_SECONDS = 3.0
 DELAYED_SECONDS = 5.0
 DELAY = 0.2  # seconds, each way
 DATABASE = "behind_proxies"
-PATIENCE = 5.0  # seconds that a sender waits before it takes a connection for dead
+PATIENCE = 15.0  # seconds that a sender waits before it takes a connection for dead
 
 
 @dataclass(slots=True)

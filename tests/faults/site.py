@@ -46,9 +46,9 @@ class Site:
         """The process that starts again what ends."""
         return int(self.run["RUN_PID"])
 
-    def journal(self) -> redis.Redis:
-        """Return a client of the journal."""
-        return redis.Redis.from_url(self.run["JOURNAL_URL"], socket_timeout=5, protocol=2)
+    def journal(self, patience: float = 5.0) -> redis.Redis:
+        """Return a client of the journal that waits so many seconds for an answer."""
+        return redis.Redis.from_url(self.run["JOURNAL_URL"], socket_timeout=patience, protocol=2)
 
     def database(self) -> psycopg.Connection[TupleRow]:
         """Return a connection to the database, each statement a transaction."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,20 +18,32 @@ from tests.faults.trial import FLOW, follow_alert
 
 pytestmark = pytest.mark.long
 
+CARRIED_ON_SECONDS = 30.0
 
-@pytest.fixture
-def own_site(site: Site, faults_folder: Path) -> Iterator[Site]:
+
+@contextmanager
+def run_own(site: Site, folder: Path) -> Iterator[Site]:
     """Run a stack of the test's own, whose books may end out of balance. Its broker is a database of the suite's."""
     account = Account(environment={"BROKER_URL": site.broker.url.replace("/0", "/2")})
-    with Stack(faults_folder / "emptied", faults_folder / "emptied.output", account).running() as stack:
+    with Stack(folder, folder.with_suffix(".output"), account).running() as stack:
         yield Site(stack, site.broker)
 
 
 def test_emptied_journal_is_carried_on_from_and_its_losses_are_named(
-    own_site: Site, note: Callable[[Row], None]
+    site: Site, note: Callable[[Row], None], times: int, faults_folder: Path
 ) -> None:
     """Workers carry on within seconds; the audit counts what is missing and names it from the door's log."""
-    site = own_site
+    found = []
+    for turn in range(times):
+        with run_own(site, faults_folder / f"emptied{turn}") as own:
+            found.append(empty_journal(own))
+    pushes, acknowledged, refused, lost = (sum(counts) for counts in zip(*(counts for counts, _ in found), strict=True))
+    seconds = max(seconds for _, seconds in found)
+    note(Row("journal emptied by hand (all of it named)", times, pushes, acknowledged, refused, lost, 0, seconds))
+
+
+def empty_journal(site: Site) -> tuple[tuple[int, int, int, int], float]:
+    """Empty it under load; return pushes, acknowledged, refused and lost, and the seconds until all went on."""
     with Load(site.run) as load, site.journal() as journal:
         load.wait_for_acknowledgements(FLOW)
         with failing(site, "53100", "receipts"):  # entries pile up, and the drains see how many there are
@@ -46,12 +59,10 @@ def test_emptied_journal_is_carried_on_from_and_its_losses_are_named(
     counted = sum(one["entries"] for one in books["unaccounted"] if "entries" in one)
     assert (status, books["balanced"]) == (1, False)
     assert named == lost
-    assert 0 < counted <= len(lost) + len(load.ledger.kept)
+    assert len(lost) / 2 < counted <= len(lost) + len(load.ledger.kept)  # up to the last look, of six seconds' entries
+    assert seconds < CARRIED_ON_SECONDS
     ledger = load.ledger
-    note(
-        Row("journal emptied by hand (all of it named)", 1, ledger.pushes, len(ledger.acknowledged), ledger.refused,
-            len(lost), 0, seconds)
-    )  # fmt: skip
+    return (ledger.pushes, len(ledger.acknowledged), ledger.refused, len(lost)), seconds
 
 
 def check_lost(site: Site, load: Load) -> set[str]:

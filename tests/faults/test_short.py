@@ -2,20 +2,14 @@
 
 from collections.abc import Callable
 
-from tests.faults.brokers import empty_broker
-from tests.faults.databases import kill_postgres
-from tests.faults.journals import kill_journal
+from tests.faults import databases, journals
+from tests.faults.brokers import EMPTIED, RESTARTED
 from tests.faults.parts import PARTS
 from tests.faults.report import Row
 from tests.faults.site import Site
-from tests.faults.trial import Fault, conclude, inject
+from tests.faults.trial import conclude, inject
 
-SHORT = [
-    *PARTS,
-    Fault("broker FLUSHDB", empty_broker, steady=True),
-    Fault("journal kill -9", kill_journal),
-    Fault("PostgreSQL kill -9", kill_postgres, steady=True),
-]
+SHORT = [*PARTS, EMPTIED, RESTARTED, journals.KILLED, databases.KILLED]
 
 
 def test_kills_and_restarts_lose_and_double_nothing(site: Site, note: Callable[[Row], None]) -> None:

@@ -22,13 +22,14 @@ class Fault:
     """A fault: its name in the table, and what does it and, where it does not heal by itself, undoes it.
 
     `steady`: no push may be refused by it, unless the machine holds the journal up. `patience`: seconds that the
-    senders wait for an answer meanwhile.
+    senders wait for an answer meanwhile. `prepare`: what is waited for before the load.
     """
 
     name: str
     inject: Callable[[Site], None]
     steady: bool = False
     patience: float = PATIENCE
+    prepare: Callable[[Site], None] | None = None
 
 
 @dataclass(slots=True)
@@ -43,6 +44,8 @@ class Trial:
 
 def inject(site: Site, fault: Fault, times: int) -> Trial:
     """Inject a fault so many times under load; each time wait until an alert takes its whole way again."""
+    if fault.prepare is not None:
+        fault.prepare(site)
     with watch_journal(site) as stall, Load(site.run, patience=fault.patience) as load:
         trial = Trial(fault, load.ledger, stall)
         load.wait_for_acknowledgements(FLOW)
@@ -78,7 +81,7 @@ def conclude(site: Site, trials: Sequence[Trial]) -> list[Row]:
         rows.append(row_of(trial, verdict))
         wrong += [f"{trial.fault.name}: lost {what}" for what in verdict.lost]
         wrong += [f"{trial.fault.name}: doubled {what}" for what in verdict.doubled]
-        if trial.fault.steady and trial.ledger.refused and not trial.stall.explains(trial.ledger.reasons):
+        if trial.fault.steady and trial.ledger.refused and not trial.stall.explains(trial.ledger):
             wrong.append(
                 f"{trial.fault.name}: {trial.ledger.refused} pushes were refused twice: {trial.ledger.reasons}; "
                 f"the journal took {trial.stall.seconds:.1f} s at most"

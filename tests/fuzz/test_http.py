@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from deploy.embedded.engine import Server
 from tests.conftest import CertificateFiles
 from tests.fuzz.requests import requests
-from tests.integration.door import ETHOCA_BODY, Equipment, Process, Sender, equip, run_door
-from tests.integration.smuggling import request
+from tests.gunicorn import Process, run_door
+from tests.integration.door import ETHOCA_BODY, Equipment, Sender, equip
+from tests.integration.raw import request
 
 STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
 MANY = settings(max_examples=200, deadline=None, database=None, suppress_health_check=list(HealthCheck))

@@ -14,18 +14,18 @@ from hypothesis import strategies as st
 
 from deploy.embedded.certificates import issue_certificate, make_authority
 from ingress.acknowledge import Refused, answer_push
-from ingress.authenticate import read_basic
 from ingress.body import unpack
-from ingress.handed import read_escaped_pem, read_structured
-from ingress.identity import MALFORMED, Distrusted, read_certificate
+from ingress.identity.certificate import MALFORMED, Distrusted, read_certificate
+from ingress.identity.header import read_basic
+from ingress.identity.subject import read_name, same_name
 from ingress.ids import look_at_ids
-from ingress.peers import network_of
-from ingress.proxy import read_address
-from ingress.subject import read_name, same_name
-from ingress.trust import Trust
-from ingress.verify import verify_certificate
-from schemas.document import NotAnAlert, read_document
-from schemas.sources import Source
+from ingress.limits.peers import network_of
+from ingress.trust.files import Trust
+from ingress.trust.handed import read_escaped_pem, read_structured
+from ingress.trust.proxy import read_address
+from ingress.trust.verify import verify_certificate
+from schemas.formats.document import NotAnAlert, read_document
+from schemas.settings.sources import Source
 
 GoOn = Callable[[Callable[[], None]], None]
 MANY = settings(max_examples=500, deadline=None, database=None, suppress_health_check=list(HealthCheck))

@@ -28,13 +28,15 @@ class Span:
 
 @dataclass
 class Collector:
-    """What arrived so far."""
+    """What arrived so far: the spans, and the bodies that they came in."""
 
     url: str
     spans: list[Span] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
 
     def take(self, content: bytes) -> None:
         """Keep the spans of one request."""
+        self.bodies.append(content)
         for resource in ExportTraceServiceRequest.FromString(content).resource_spans:
             named = {pair.key: pair.value.string_value for pair in resource.resource.attributes}
             for scope in resource.scope_spans:

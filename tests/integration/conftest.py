@@ -1,4 +1,4 @@
-"""What the tests of the workshop share: its settings on empty servers, and a way to ask its database."""
+"""What tests share: a door, the workshop's settings on empty servers, and a way to ask its database."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -7,10 +7,29 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from deploy.embedded.engine import Server
+from tests.conftest import CertificateFiles
+from tests.gunicorn import Process, run_door
+from tests.integration.door import Equipment, equip
 from tests.integration.downstream import QUICK, Receiver, run_receiver, tuned
 from workers.settings import Workshop, load_workshop
 
 Query = Callable[..., list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def equipment(
+    tmp_path_factory: pytest.TempPathFactory, certificates: CertificateFiles, journal_server: Server
+) -> Equipment:
+    """Configure a door."""
+    return equip(tmp_path_factory.mktemp("door"), certificates, journal_server.url)
+
+
+@pytest.fixture(scope="module")
+def door(equipment: Equipment) -> Iterator[Process]:
+    """Run a door of one process for all tests of a module."""
+    with run_door(equipment.environment, equipment.file.parent / "log") as process:
+        yield process
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from tests.integration.door import Process, run_gunicorn
+from tests.gunicorn import Process, run_gunicorn
 from tests.ports import free_port
 
 

@@ -15,8 +15,8 @@ from console.access.digest import PURPOSE
 from console.access.tokens import add_token
 from console.connections import Database
 from deploy.embedded.settings import ensure_secrets, write_configuration
-from schemas.configuration import load_configuration
 from schemas.keyring import load_keyring
+from schemas.settings.configuration import load_configuration
 from tests.integration.console_server import Client, run_console
 
 

@@ -11,6 +11,8 @@ from typing import Any
 EXCLUDED = "positive_data_acceptance"
 # A certain number of requests, however slow the machine is. With a time instead, random ones go on until it is over.
 SHORT = ("--phases", "examples,coverage,fuzzing", "--max-examples", "3")
+# What a path may hold and random texts of a short run may not.
+STRANGE = {"control": {"value": "\0"}, "blank": {"value": " "}, "foreign": {"value": "\u00fc\U0001f600"}}
 LIMIT = 240  # seconds, after which it is taken for hung
 
 
@@ -42,11 +44,15 @@ def spell_out(description: dict[str, Any]) -> dict[str, Any]:
 
 
 def name_ids(description: dict[str, Any], ids: dict[str, list[str]]) -> dict[str, Any]:
-    """Return the description with ids that there are, by the start of the path: random ones would only be unknown."""
+    """Return the description with ids that there are, by the start of the path, beside any text whatever.
+
+    Random ids alone would only be unknown; those that there are alone would not show what else a path may hold.
+    """
     for path, operations in description["paths"].items():
         known = next((known for start, known in ids.items() if path.startswith(start)), [])
         for operation in operations.values():
             for parameter in operation.get("parameters", ()):
                 if parameter["in"] == "path" and known:
-                    parameter["schema"] = {"type": "string", "enum": known}
+                    parameter["schema"] = {"anyOf": [{"type": "string", "enum": known}, {"type": "string"}]}
+                    parameter["examples"] = {"known": {"value": known[0]}, **STRANGE}
     return description

@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,15 +14,15 @@ import msgspec
 from psycopg import sql
 from uuid_utils.compat import uuid7
 
-from schemas.alert import Alert
-from schemas.forwarding import Forwarding
-from schemas.subscription import Credentials, generate_secret, seal_credentials
-from workers.connections import Database, connect_database
+from schemas.alert.alert import Alert
+from schemas.downstream.subscription import Credentials, generate_secret, seal_credentials
+from schemas.settings.forwarding import Forwarding
+from workers.database.connections import Database, connect_database
 from workers.delivery.clock import SharedClock
 from workers.delivery.forward import Forwarder
-from workers.delivery.guard import Resolve, resolve_name
 from workers.intake.announce import announce_events
 from workers.intake.outcomes import Event
+from workers.outgoing.guard import Resolve, resolve_name
 from workers.settings import Workshop
 
 QUICK = Forwarding(schedule=(0.05, 0.05), jitter=0, timeout=1, allow_http=True, allow_private_addresses=True)
@@ -141,19 +141,21 @@ def subscribe(
 
 def announce(workshop: Workshop, *types: str, alert_id: str | None = None, **facts: str) -> str:
     """Announce events of one alert as a drain does; return the alert's id."""
-    alert = Alert(
-        alert_id or str(uuid7()),
-        "ethoca",
-        "A1",
-        "ethoca",
-        "confirmed_fraud",
-        "open",
-        SharedClock().now().isoformat(),
-        facts=facts,
-    )
-    with connect_database(workshop.database_url, "test") as database, database.transaction():
-        announce_events(database, [Event(event, alert) for event in types])
+    alert = make_alert(alert_id or str(uuid7()), facts)
+    announce_together(workshop, [Event(event, alert) for event in types])
     return alert.id
+
+
+def announce_together(workshop: Workshop, events: Sequence[Event]) -> None:
+    """Announce events in one batch."""
+    with connect_database(workshop.database_url, "test") as database, database.transaction():
+        announce_events(database, events)
+
+
+def make_alert(alert_id: str, facts: dict[str, str] | None = None) -> Alert:
+    """Return an alert that has just come."""
+    received_at = SharedClock().now().isoformat()
+    return Alert(alert_id, "ethoca", "A1", "ethoca", "confirmed_fraud", "open", received_at, facts=facts or {})
 
 
 def deliver(workshop: Workshop, attempts: int, resolve: Resolve = resolve_name, seconds: float = 20) -> Counter[str]:

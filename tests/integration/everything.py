@@ -10,8 +10,9 @@ import pytest
 from tests.conftest import CertificateFiles
 from tests.e2e.running import Stack
 from tests.faults.broker import Broker
+from tests.gunicorn import run_door
 from tests.integration.console_server import run_console
-from tests.integration.door import equip, run_door
+from tests.integration.door import equip
 from tests.integration.test_enrich_plugins import run_worker
 
 

@@ -4,7 +4,7 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
-from tests.integration.door import Process
+from tests.gunicorn import Process
 
 
 def workers(door: Process) -> set[int]:

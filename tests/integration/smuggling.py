@@ -1,14 +1,13 @@
 """Requests that try to bring along somebody else's certificate, or a second request that nobody checks."""
 
-import socket
-import ssl
 from collections.abc import Iterator
 from urllib.parse import quote
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from tests.integration.door import ETHOCA_BODY, Sender
+from tests.integration.door import Sender
+from tests.integration.raw import request
 from tests.unit.test_door_handed import aws, field
 
 # The headers of all proxies that anybody might have heard of.
@@ -19,14 +18,6 @@ ESCAPED = (
     "x-amzn-mtls-clientcert-leaf",
 )  # fmt: skip
 FIELDS = ("Client-Cert", "client-cert", "Client_Cert", "CLIENT-CERT")
-
-
-def request(sender: Sender, *lines: bytes, body: bytes = ETHOCA_BODY) -> bytes:
-    """Return a push with further header lines, as bytes. The connection ends with its answer."""
-    said = [f"{name}: {value}".encode() for name, value in sender.headers.items()]
-    head = [b"POST /push/ethoca HTTP/1.1", b"Host: localhost", b"Content-Type: application/json", *said]
-    end = [b"Content-Length: %d" % len(body), b"Connection: close", b"", body]
-    return b"\r\n".join([*head, *lines, *end])
 
 
 def certificate_lines(certificate: x509.Certificate) -> Iterator[tuple[str, list[bytes]]]:
@@ -91,26 +82,3 @@ def framings(sender: Sender, certificate: x509.Certificate) -> Iterator[tuple[st
     yield "a bare LF everywhere", inner.replace(b"\r\n", b"\n")
     yield "an absolute target", inner.replace(b"POST /push", b"POST https://localhost/push")
     yield "a target with a space", inner.replace(b"/push/ethoca HTTP", b"/push/ethoca x HTTP")
-
-
-def exchange(connection: socket.socket, data: bytes) -> bytes:
-    """Send bytes and return all that comes back until the other side closes, or has nothing to say for a second."""
-    received = b""
-    try:
-        connection.settimeout(20)
-        connection.sendall(data)
-        connection.settimeout(1.0)
-        while piece := connection.recv(65536):
-            received += piece
-    except (TimeoutError, ConnectionError, ssl.SSLError):
-        return received
-    return received
-
-
-def exchange_tls(sender: Sender, data: bytes) -> bytes:
-    """Do the same over TLS, as this sender."""
-    with (
-        socket.create_connection(("127.0.0.1", sender.port), timeout=20) as plain,
-        sender.context().wrap_socket(plain, server_hostname="localhost") as connection,
-    ):
-        return exchange(connection, data)

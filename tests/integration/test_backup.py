@@ -17,16 +17,18 @@ import redis
 from psycopg.rows import dict_row
 
 from console.books.acknowledged import Acknowledgement, audit_acknowledgements
-from console.books.audit import Account, audit_books
+from console.books.audit import audit_books
 from console.connections import open_database
+from deploy.embedded.binaries import find_postgres
 from deploy.embedded.engine import Server
-from deploy.embedded.postgres import find_postgres, start_postgres
+from deploy.embedded.postgres import start_postgres
 from deploy.embedded.valkey import JOURNAL, start_valkey
 from deploy.migrations import apply_migrations, pending_migrations
-from schemas.envelope import Envelope, seal_envelope
-from schemas.journal import append_entry, connect_journal
-from tests.integration.door import wait_for
-from workers.intake.pipeline import drain
+from schemas.journal.account import Account
+from schemas.journal.append import append_entry, connect_journal
+from schemas.journal.envelope import Envelope, seal_envelope
+from tests.gunicorn import wait_for
+from workers.intake.drain import drain
 from workers.settings import Workshop
 
 STREAM = "alert-intake:journal"

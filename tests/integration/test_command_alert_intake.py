@@ -17,13 +17,13 @@ import redis
 from uuid_utils.compat import uuid7
 
 from deploy.embedded.settings import Secrets
-from schemas.envelope import Envelope, seal_envelope
-from schemas.journal import append_entry, connect_journal
-from schemas.subscription import check_secret, unseal_credentials
+from schemas.downstream.subscription import check_secret, unseal_credentials
+from schemas.journal.append import append_entry, connect_journal
+from schemas.journal.envelope import Envelope, seal_envelope
 from tests.conftest import CertificateFiles
+from tests.gunicorn import run_door
 from tests.integration.conftest import Query
-from tests.integration.door import run_door
-from workers.intake.pipeline import drain
+from workers.intake.drain import drain
 from workers.settings import Workshop
 
 COMMANDS = [
@@ -227,6 +227,17 @@ def test_status_counts_what_is_there(run: Run, workshop: Workshop) -> None:
     assert "journal: entries" in shown.out
 
 
+def test_status_shows_a_backfill_while_it_is_under_way(run: Run, query: Query) -> None:
+    """How far links of alerts stored before have been found stands there until all are, and then nothing does."""
+    assert run("status", "--json").json["backfills"] == []
+    query("UPDATE backfills SET done = 250, until = 1000, finished_at = NULL RETURNING 1")
+    assert run("status", "--json").json["backfills"] == [{"name": "links", "done": 250, "until": 1000}]
+    assert re.search(r"back-fill of links: done\W+25\.0%, 250 of 1000", run("status").out)
+    query("UPDATE backfills SET done = 1000, finished_at = now() RETURNING 1")
+    assert run("status", "--json").json["backfills"] == []
+    assert "back-fill" not in run("status").out
+
+
 def test_audit_fails_when_an_acknowledged_request_has_no_ending(run: Run, workshop: Workshop, tmp_path: Path) -> None:
     """The books balance; an acknowledgement that led nowhere is named and makes the exit status 1."""
     made = push(workshop, alert("A1"), alert("A2"))
@@ -306,7 +317,9 @@ def test_a_subscription_is_added_shown_paused_resumed_and_removed(
 ) -> None:
     """Its whole life; the secret is printed once, and no credential ever again."""
     (tmp_path / "key").write_text("X-API-Key: hidden-key\n")
-    options = ["--event", "alert.*", "--basic", "user:hidden:password", "--header", f"@{tmp_path / 'key'}"]
+    (tmp_path / "team").write_text("hidden-team\n")
+    options = ["--event", "alert.*", "--basic", "user:hidden:password", "--header", f"@{tmp_path / 'key'}",
+               "--header", f"X-Team: @{tmp_path / 'team'}"]  # fmt: skip
     added = run("subscriptions", "add", "shop", "https://shop.example/hook", *options, "--json")
     assert added.status == 0, added.err
     secret = added.json["secret"]
@@ -314,10 +327,13 @@ def test_a_subscription_is_added_shown_paused_resumed_and_removed(
     (row,) = query("SELECT * FROM subscriptions")
     credentials = unseal_credentials(row["sealed"], str(row["id"]), workshop.keyring)
     assert (credentials.secret, credentials.basic) == (secret, ("user", "hidden:password"))
-    assert (credentials.headers, row["events"]) == ({"X-API-Key": "hidden-key"}, ["alert.*"])
+    assert (credentials.headers, row["events"]) == (
+        {"X-API-Key": "hidden-key", "X-Team": "hidden-team"},
+        ["alert.*"],
+    )
     shown = run("subscriptions", "show", "shop", "--json")
     assert shown.json["credentials"] == {
-        "basic_user": "user", "headers": ["X-API-Key"], "former_secrets": 0, "sealed_because": None,
+        "basic_user": "user", "headers": ["X-API-Key", "X-Team"], "former_secrets": 0, "sealed_because": None,
     }  # fmt: skip
     everything = shown.out + run("subscriptions", "list").out + run("subscriptions", "show", row["id"]).out
     assert "hidden" not in everything
@@ -353,12 +369,38 @@ def test_a_subscription_that_cannot_work_is_refused(run: Run, query: Query, argu
     assert query("SELECT 1 FROM subscriptions") == []
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["alerts", "show"],
+        ["rejections", "list", "--reason"],
+        ["subscriptions", "pause"],
+        ["subscriptions", "add", "new", "https://orders.example/", "--description"],
+        ["deliveries", "list", "--subscription"],
+        ["operations", "list", "--actor"],
+        ["tokens", "revoke"],
+        ["push"],
+    ],
+)
+def test_argument_that_is_no_text_is_refused(run: Run, arguments: list[str]) -> None:
+    """Bytes that are no UTF-8 are no name, id or reason of anything."""
+    result = run(*arguments, os.fsdecode(b"\xff"))
+    assert (result.status, result.out, "argument holds bytes that are no UTF-8" in result.err) == (2, "", True)
+
+
+def test_address_that_is_no_text_is_refused(run: Run) -> None:
+    """Where it comes from is said, and none of it."""
+    address = os.fsdecode(b"postgresql://user:pass\xff@127.0.0.1:1/x")
+    assert "in the environment" in run("alerts", "list", DATABASE_URL=address).line
+
+
 def test_a_subscription_name_is_taken_once(run: Run, configuration_file: Path) -> None:
     """A second one of the same name is refused; so is plain http where the configuration does not allow it."""
     assert run("subscriptions", "add", "shop", "http://127.0.0.1:1/").status == 0
     assert "already" in run("subscriptions", "add", "shop", "https://shop.example").line
     configuration_file.write_text(configuration_file.read_text().replace("allow_http = true", "allow_http = false"))
     assert "allow_http" in run("subscriptions", "add", "other", "http://127.0.0.1:1/").line
+    assert "allow_http" in run("subscriptions", "add", "other", "HTTP://127.0.0.1:1/").line
 
 
 def test_a_subscription_is_changed_and_its_secret_replaced(run: Run, workshop: Workshop, query: Query) -> None:
@@ -435,7 +477,19 @@ def test_doctor_finds_a_sound_installation_well(run: Run, workshop: Workshop) ->
     assert (result.status, result.json["well"]) == (0, True)
     names = {check["name"] for check in result.json["checks"]}
     assert {"secrets", "tls.certificate", "tls.crl", "journal WAITAOF", "postgres fsync", "migrations"} <= names
+    assert "proxy in front" not in names
     assert "All is well." in run("doctor").out
+
+
+def test_doctor_tells_of_the_proxy_that_has_to_be_reloaded(
+    configuration_file: Path, run: Run, workshop: Workshop
+) -> None:
+    """Where a proxy ends TLS, the days that are left are those of the files, and it has to be told of new ones."""
+    text = configuration_file.read_text()
+    configuration_file.write_text(text.replace("[sealing]", "[door]\nproxy = true\n\n[sealing]"))
+    found = {check["name"]: check["found"] for check in run("doctor", "--json").json["checks"]}
+    assert "days left" in found["tls.certificate"]
+    assert "nginx -s reload" in found["proxy in front"]
 
 
 def test_doctor_names_everything_that_is_wrong_at_once(

@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from tests.integration.door import wait_for
+from tests.gunicorn import wait_for
 from tests.tether import tether
 
 COMMAND = (str(Path(sys.executable).with_name("alert-intake")), "status", "--watch", "--every", "0.2")

@@ -13,12 +13,12 @@ import requests
 from console.downstream.subscriptions import add_subscription
 from console.downstream.terms import Terms
 from deploy.embedded.settings import Secrets
-from schemas.envelope import Envelope, seal_envelope
-from schemas.journal import append_entry, connect_journal
-from schemas.subscription import Credentials, generate_secret
+from schemas.downstream.subscription import Credentials, generate_secret
+from schemas.journal.append import append_entry, connect_journal
+from schemas.journal.envelope import Envelope, seal_envelope
 from tests.integration.console_server import Client, run_console
-from workers.connections import connect_database
-from workers.intake.pipeline import drain
+from workers.database.connections import connect_database
+from workers.intake.drain import drain
 from workers.settings import Workshop
 
 CREATED = {

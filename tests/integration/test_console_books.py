@@ -10,13 +10,15 @@ import pytest
 import redis
 
 from console.books.acknowledged import Acknowledgement, audit_acknowledgements, read_acknowledgements
-from console.books.audit import Account, audit_books, present_books, read_accounts, read_recorded
-from console.books.stream import read_stream, walk_stream
+from console.books.audit import audit_books, present_books
 from console.connections import Database, open_database
-from schemas.envelope import Envelope, seal_envelope
-from schemas.journal import GROUP, append_entry, connect_journal
+from schemas.journal.account import Account
+from schemas.journal.append import GROUP, append_entry, connect_journal
+from schemas.journal.books import read_accounts, read_recorded
+from schemas.journal.envelope import Envelope, seal_envelope
+from schemas.journal.stream import read_stream, walk_stream
 from tests.integration.conftest import Query
-from workers.intake.pipeline import drain
+from workers.intake.drain import drain
 from workers.settings import Workshop
 
 STREAM = "alert-intake:journal"

@@ -8,11 +8,11 @@ from uuid import uuid4
 import pytest
 import requests
 
-from schemas.envelope import Envelope, seal_envelope
-from schemas.journal import append_entry, connect_journal
+from schemas.journal.append import append_entry, connect_journal
+from schemas.journal.envelope import Envelope, seal_envelope
 from tests.integration.console_site import Site, run_site
 from tests.integration.described import SHORT, ask_everything, name_ids
-from workers.intake.pipeline import drain
+from workers.intake.drain import drain
 from workers.settings import load_workshop
 
 
@@ -59,6 +59,6 @@ def fill(site: Site) -> dict[str, list[str]]:
     tables = {"/v1/alerts": "alerts", "/v1/rejections": "rejections", "/v1/subscriptions": "subscriptions",
               "/v1/deliveries": "outbox"}  # fmt: skip
     return {
-        path: [str(row["id"]) for row in site.database.execute(f"SELECT id FROM {table} LIMIT 40").fetchall()]  # noqa: S608
+        path: [str(row["id"]) for row in site.database.execute(f"SELECT id FROM {table} LIMIT 40").fetchall()]  # noqa: S608 - the names of our tables
         for path, table in tables.items()
     }

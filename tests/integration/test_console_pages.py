@@ -11,7 +11,7 @@ import redis
 import requests
 from uuid_utils.compat import uuid7
 
-from schemas.journal import connect_journal
+from schemas.journal.append import connect_journal
 from tests.integration.console_server import Client
 from tests.integration.console_site import Site, run_site
 
@@ -121,6 +121,33 @@ def test_form_of_another_page_changes_nothing(site: Site, hostile: list[str]) ->
     done = site.database.execute("SELECT actor, action FROM operations WHERE action LIKE 'pause%'").fetchall()
     assert done == [{"actor": "console", "action": "pause subscription"}]
     assert browser.post(press.replace("pause", "resume"), field, timeout=20).status_code == 200
+
+
+def test_page_says_who_paused_a_subscription(site: Site, hostile: list[str]) -> None:
+    """A receiver that answered 410 is not called somebody's hand; and somebody's hand is."""
+    browser = sign_in(site.client, site.client.token)
+    path = next(path for path in hostile if path.startswith("/subscriptions/"))
+    note = "INSERT INTO subscription_log (subscription_id, subscription, what, why) VALUES (%s, 'x', 'paused', %s)"
+    site.database.execute("UPDATE subscriptions SET state = 'paused'")
+    try:
+        for why, said in (
+            ("the receiver answered 410: gone", "Paused because the receiver answered 410: gone. Its events wait"),
+            ("by hand", "Paused by hand. Its events wait"),
+        ):
+            site.database.execute(note.encode(), [path.rpartition("/")[2], why])
+            assert said in browser.get(site.client.url + path, timeout=20).text
+        site.database.execute("DELETE FROM subscription_log")
+        assert "Paused. Its events wait" in browser.get(site.client.url + path, timeout=20).text
+    finally:
+        site.database.execute("UPDATE subscriptions SET state = 'active'")
+
+
+def test_passed_deadlines_are_asked_for_where_they_count(site: Site) -> None:
+    """The list of the latest has alerts of every deadline: only the list by deadline offers to show those passed."""
+    browser = sign_in(site.client, site.client.token)
+    for query, offered in (("", False), ("?sort=soonest", True), ("?sort=soonest&q=A1", False), ("?passed=yes", False)):
+        page = browser.get(f"{site.client.url}/alerts{query}", timeout=20).text
+        assert ("passed deadlines, too" in page) == offered, query
 
 
 @pytest.mark.parametrize(

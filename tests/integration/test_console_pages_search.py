@@ -1,9 +1,8 @@
 """What the pages ask, on a real PostgreSQL with a month of alerts: right, and by index however many there are."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -19,10 +18,10 @@ from console.alerts.triples import UNANSWERED, Order, count_due, list_triples
 from console.books.present import BOUND, count_present
 from console.books.samples import count_journal, read_samples, save_sample
 from console.connections import Database
-from console.downstream.health import list_health, list_latest
+from console.downstream.health import SELECT_HEALTH, list_health, list_latest
 from console.paging import BadCursor
-from schemas.configuration import Journal
-from tests.bench.prefill import prefill
+from schemas.settings.journal import Journal
+from tests.integration.explaining import Explaining, count_rows, fill_month, list_discarded, list_scans
 
 if TYPE_CHECKING:
     from deploy.embedded.engine import Server
@@ -32,47 +31,11 @@ ALERTS = 20_000
 LARGE = ("alerts", "outbox", "attempts", "events", "receipts", "endings", "revisions")
 
 
-class Explaining(psycopg.Connection[Any]):
-    """A connection that notes the plan of everything it executes."""
-
-    plans: list[dict[str, Any]]
-
-    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:  # noqa: ANN401 - psycopg's signature
-        """Explain, then execute."""
-        text = query.as_string(self) if isinstance(query, sql.Composable) else query
-        text = text.decode() if isinstance(text, bytes) else text
-        if text.lstrip().startswith(("SELECT", "WITH")):
-            (row,) = super().execute(f"EXPLAIN (FORMAT JSON) {text}".encode(), params, **options).fetchall()
-            self.plans.append(row["QUERY PLAN"][0]["Plan"])
-        return super().execute(query, params, **options)
-
-
-def list_scans(plan: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield how each relation of a plan is read."""
-    if "Relation Name" in plan:
-        yield plan["Node Type"], plan["Relation Name"]
-    for part in plan.get("Plans", []):
-        yield from list_scans(part)
-
-
-def count_rows(database: Explaining, relation: str) -> int:
-    """Return how many rows a relation has: an empty partition is read from end to end, and well so."""
-    counted = database.execute(sql.SQL("SELECT count(*) FROM {relation}").format(relation=sql.Identifier(relation)))
-    return int(counted.fetchone()["count"])
-
-
 @pytest.fixture(scope="module")
 def month(postgres_server: "Server") -> Iterator[str]:
     """Return the address of a database that has run for a month."""
-    server, _, template = postgres_server.url.rpartition("/")
-    name = f"test_{uuid4().hex}"
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY".encode())
-        try:
-            prefill(f"{server}/{name}", ALERTS)
-            yield f"{server}/{name}"
-        finally:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with fill_month(postgres_server.url, ALERTS) as url:
+        yield url
 
 
 @pytest.fixture
@@ -187,6 +150,31 @@ def test_nothing_large_is_read_from_end_to_end(database: Explaining) -> None:
     assert len(scans) > 200
     whole = {relation for kind, relation in scans if kind == "Seq Scan" and relation.startswith(LARGE)}
     assert {relation for relation in whole if count_rows(database, relation) > 100} == set()
+
+
+def test_search_reads_no_more_than_it_shows(database: Explaining) -> None:
+    """Nothing is read to be thrown away; of a merchant's alerts beside a filter, no other merchant's."""
+    searches = [
+        Search(), Search(kind="other"), Search(network="verifi", statuses=("chargeback",)), Search(statuses=UNANSWERED),
+        Search(statuses=UNANSWERED, due_after=datetime.now(UTC)), Search(term="1234"), Search(term="M0"),
+    ]  # fmt: skip
+    for search in searches:
+        for order in ("newest", "soonest"):
+            database.plans.clear()
+            search_alerts(database, search, order, 20)
+            assert database.count_discarded() < 50
+    database.plans.clear()
+    search_alerts(database, Search(term="M0", kind="nothing"), "newest", 20)
+    own = database.execute("SELECT count(*) FROM alerts WHERE merchant_id = 'M0'").fetchone()["count"]
+    assert sum(list_discarded(database.plans[0])) <= own < ALERTS / 4
+
+
+def test_health_reads_no_more_than_it_shows(database: Explaining) -> None:
+    """A subscription that never had a delivery costs no walk through those of the others."""
+    values = {"bound": BOUND + 1, "limit": 500}
+    explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {SELECT_HEALTH}".encode()
+    (row,) = psycopg.Connection.execute(database, explain, values, prepare=False).fetchall()
+    assert sum(list_discarded(row["QUERY PLAN"][0]["Plan"])) < 100
 
 
 def test_present_is_counted_as_it_is(database: Explaining) -> None:

@@ -3,8 +3,8 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from workers.connections import connect_database
-from workers.intake.copying import NULL, copy_rows
+from workers.database.connections import connect_database
+from workers.database.copying import NULL, copy_rows
 from workers.settings import Workshop
 
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
@@ -12,7 +12,7 @@ AWKWARD = st.text(st.sampled_from(["\\", "N", "n", "\t", "\n", "\r", "\v", ".", 
 ROWS = st.lists(st.lists(st.none() | TEXTS | AWKWARD, min_size=3, max_size=3), max_size=5)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
 @given(rows=ROWS)
 def test_any_text_comes_out_as_it_went_in(workshop: Workshop, rows: list[list[str | None]]) -> None:
     """Nulls, tabs, line ends, backslashes and every other character that PostgreSQL can hold come out unchanged."""

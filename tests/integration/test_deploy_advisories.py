@@ -77,6 +77,18 @@ def test_a_service_that_breaks_is_not_taken_for_an_answer(lock: Path) -> None:
     with run_service(breaks_at="click") as service:
         audit = audit_lock(lock, service)
     assert (audit.asked, audit.found) == (False, ())
+    assert "pip-audit gave up: " in audit.why
+
+
+def test_an_audit_that_breaks_is_not_taken_for_a_service_that_is_away(
+    lock: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service answers and pip-audit does not even begin: that fails the check, and says what pip-audit said."""
+    monkeypatch.setattr(deploy.advisories, "IGNORED", {"--no-such-option": "why"})
+    with run_service() as service:
+        audit = audit_lock(lock, service)
+    assert audit.asked
+    assert "pip-audit broke with exit status 2: " in audit.found[0]
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:{port}/v1/query", "http://no.such.host.invalid/v1/query"])

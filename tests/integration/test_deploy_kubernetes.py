@@ -1,11 +1,16 @@
-"""What the autoscaler asks of the database is answered by it, and cheaply."""
+"""What the autoscaler and the guide ask of the database is answered by it."""
 
-from pathlib import Path
+import os
+import re
+import subprocess
+import sys
 
 import psycopg
 import yaml
 
-SCALING = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes" / "scaling.yaml"
+from tests.kubernetes import FOLDER, GUIDE
+
+SCALING = FOLDER / "scaling.yaml"
 
 
 def test_query_of_the_autoscaler_counts_what_is_due(database_url: str) -> None:
@@ -41,3 +46,20 @@ DUE = """
                  ('00000000-0000-0000-0000-000000000001', '-1 s', '00000000-0000-0000-0000-000000000009'),
                  ('00000000-0000-0000-0000-000000000002', '-1 s', null)) AS given (subscription, wait, lease)
 """
+
+
+def test_guide_asks_the_database_what_comes_in(database_url: str) -> None:
+    """What stands for psql in the console's pod runs what it reads, shows the rows, and keeps what was changed."""
+    (program,) = re.findall(r"^SQL='(.*?)'$", GUIDE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+    def ask(statement: str) -> str:
+        environment = os.environ | {"DATABASE_URL": database_url}
+        command = [sys.executable, "-c", program]
+        return subprocess.run(
+            command, input=statement, env=environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    assert ask("SELECT id, state FROM subscriptions") == "SELECT 0\n"
+    assert ask("CREATE TABLE kept (number integer)") == "CREATE TABLE\n"
+    assert ask("INSERT INTO kept VALUES (1), (2)") == "INSERT 0 2\n"
+    assert ask("SELECT number FROM kept ORDER BY number") == "(1,)\n(2,)\nSELECT 2\n"

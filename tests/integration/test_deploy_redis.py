@@ -11,8 +11,9 @@ import pytest
 import redis
 
 from deploy.embedded.valkey import find_valkey
-from schemas.configuration import Journal
-from schemas.journal import append_entry, check_room, connect_journal, measure_journal
+from schemas.journal.append import append_entry, connect_journal
+from schemas.journal.room import check_room, measure_journal
+from schemas.settings.journal import Journal
 from tests.ports import free_port
 from tests.tether import tether
 

@@ -9,9 +9,9 @@ import pytest
 
 from console.diagnosis.check import Check
 from console.diagnosis.enrichers import check_enrichers
-from schemas.enrichers import Enrichment, Lookup, Plugin
-from schemas.secret import Secret
-from schemas.sources import Header
+from schemas.settings.enrichers import Enrichment, Lookup, Plugin
+from schemas.settings.secret import Secret
+from schemas.settings.sources import Header
 from tests.conftest import CertificateFiles
 from tests.integration.downstream import run_receiver
 from tests.integration.test_enrich_plugins import install

@@ -1,10 +1,8 @@
 """Senders of every make: what each negotiates, whether it resumes, and that it sees a clean end of its connection."""
 
-import socket
 import ssl
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,56 +10,19 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, load_pem_private_key
 from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
 
-from deploy.embedded.engine import Server
 from tests.conftest import CertificateFiles
-from tests.integration.door import ETHOCA_BODY, Equipment, Process, Sender, equip, run_door
-from tests.integration.smuggling import request
+from tests.gunicorn import Process
+from tests.integration.door import ETHOCA_BODY, Equipment, Sender
+from tests.integration.raw import connected, read_to_the_end, request
 from tests.programs import require_program
 
 STRICT_SENDER = Path(__file__).with_name("StrictSender.java")
-
-
-@pytest.fixture(scope="module")
-def equipment(
-    tmp_path_factory: pytest.TempPathFactory, certificates: CertificateFiles, journal_server: Server
-) -> Equipment:
-    """Configure a door."""
-    return equip(tmp_path_factory.mktemp("door"), certificates, journal_server.url)
-
-
-@pytest.fixture(scope="module")
-def door(equipment: Equipment) -> Iterator[Process]:
-    """Run the door for all tests of this module, in one process, so that each ticket meets its maker."""
-    with run_door(equipment.environment, equipment.file.parent / "log") as process:
-        yield process
 
 
 @pytest.fixture
 def sender(door: Process, equipment: Equipment) -> Sender:
     """Return the sender that the source `ethoca` expects."""
     return equipment.ethoca(door)
-
-
-@contextmanager
-def connected(
-    sender: Sender, context: ssl.SSLContext, session: ssl.SSLSession | None = None
-) -> Iterator[ssl.SSLSocket]:
-    """Connect, and be strict about the end."""
-    with (
-        socket.create_connection(("127.0.0.1", sender.port), timeout=20) as plain,
-        context.wrap_socket(
-            plain, server_hostname="localhost", suppress_ragged_eofs=False, session=session
-        ) as connection,
-    ):
-        yield connection
-
-
-def read_to_the_end(connection: ssl.SSLSocket) -> bytes:
-    """Read until close_notify; without it this raises SSLEOFError."""
-    received = b""
-    while piece := connection.recv(65536):
-        received += piece
-    return received
 
 
 ENDINGS: dict[str, tuple[Callable[[bytes], bytes], bytes]] = {

@@ -7,8 +7,9 @@ from typing import Any
 
 from deploy.embedded.engine import Server
 from tests.conftest import CertificateFiles
+from tests.gunicorn import ROOT, run_door
 from tests.integration.described import SHORT, ask_everything
-from tests.integration.door import ROOT, equip, run_door
+from tests.integration.door import equip
 
 DESCRIPTION = ROOT / "docs" / "door.openapi.json"
 # What a body says is judged by the workers; the door takes whatever has an alert id.

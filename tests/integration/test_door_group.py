@@ -4,6 +4,7 @@ import http.client
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,11 +16,12 @@ import redis
 
 from deploy.embedded.engine import Server
 from deploy.embedded.valkey import JOURNAL, start_valkey
-from schemas.configuration import Journal
-from schemas.journal import JournalUnavailable, append_entries, connect_journal
+from schemas.journal.append import JournalUnavailable, append_entries, connect_journal
+from schemas.settings.journal import Journal
 from tests.conftest import CertificateFiles
 from tests.faults.proxy import Proxy
-from tests.integration.door import STREAM, Answer, Equipment, Process, Sender, equip, run_door, wait_for
+from tests.gunicorn import Process, run_door, wait_for
+from tests.integration.door import STREAM, Answer, Equipment, Sender, equip
 
 PUSHES = 12
 
@@ -52,7 +54,7 @@ def equipment(tmp_path: Path, certificates: CertificateFiles, journal: Server, l
     """Configure a door whose journal is behind that line, with a timeout that a slow machine does not reach."""
     url = journal.url.replace(f":{journal.port}/", f":{line.port}/")
     equipment = equip(tmp_path / "door", certificates, url)
-    equipment.configure(("[sealing]", "[journal]\ntimeout = 10.0\n\n[sealing]"))
+    equipment.configure(("[sealing]", "[journal]\ntimeout = 20.0\n\n[sealing]"))
     return equipment
 
 
@@ -82,9 +84,10 @@ def push_together(pool: ThreadPoolExecutor, sender: Sender, line: Proxy) -> list
             connection.close()
 
     pushes = [pool.submit(push, number) for number in range(PUSHES)]
-    ready.wait(30)
     before = line.carried
+    ready.wait(30)
     wait_for(lambda: line.carried > before)
+    time.sleep(0.5)  # for those that come behind
     return pushes
 
 

@@ -13,7 +13,8 @@ import redis
 from deploy.embedded.engine import Server
 from deploy.embedded.valkey import BROKER, JOURNAL, start_valkey
 from tests.conftest import CertificateFiles
-from tests.integration.door import STREAM, Answer, Equipment, Sender, equip, run_door, run_platform, wait_for
+from tests.gunicorn import run_door, run_platform, wait_for
+from tests.integration.door import STREAM, Answer, Equipment, Sender, equip
 
 
 @pytest.fixture
@@ -173,11 +174,17 @@ def test_platform_listener(equipment: Equipment, journal: Server, tmp_path: Path
         assert sender.push(body=b"{}").status == 400
         assert ask(platform.port, "/livez").json == {"alive": True}
         assert ask(platform.port, "/readyz").json["ready"] is True
+        absent = ask(platform.port, "/readyz/4111111111111111")
+        assert (absent.status, absent.json["Errors"]["Error"][0]["ReasonCode"]) == (404, "NOT_FOUND")
+        assert "4111" not in absent.text
         counts = ask(platform.port, "/metrics").text
         for line in (
             'alert_intake_requests_total{outcome="acknowledged",source="ethoca",status="200"} 4.0',
             'alert_intake_requests_total{outcome="rejected",source="ethoca",status="400"} 1.0',
+            'alert_intake_requests_total{outcome="failed",source="reseller",status="503"} 0.0',
             'alert_intake_failed_authentications_total{by="header",source="ethoca"} 1.0',
+            'alert_intake_failed_authentications_total{by="header",source="reseller"} 0.0',
+            'alert_intake_acknowledgement_seconds_count{source="reseller"} 0.0',
             'alert_intake_acknowledgement_seconds_count{source="ethoca"} 4.0',
             "alert_intake_journal_entries 5.0",
             "alert_intake_journal_reachable 1.0",
@@ -188,6 +195,22 @@ def test_platform_listener(equipment: Equipment, journal: Server, tmp_path: Path
         assert ask(platform.port, "/livez").status == 200
         assert ask(platform.port, "/readyz").status == 503
         assert "alert_intake_journal_reachable 0.0" in ask(platform.port, "/metrics").text
+
+
+def test_platform_sees_that_the_door_is_gone(equipment: Equipment, tmp_path: Path) -> None:
+    """While no process of the door runs nothing is ready, however well the journal is."""
+    environment = equipment.environment | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "counts")}
+    with run_platform(environment, equipment.file.parent) as platform:
+        for _ in range(2):
+            absent = ask(platform.port, "/readyz")
+            assert absent.status == 503
+            assert "no process of the door runs" in absent.json["why"][0]
+            counts = ask(platform.port, "/metrics").text
+            assert "alert_intake_door_ready 0.0" in counts
+            assert "alert_intake_journal_reachable 1.0" in counts
+            with run_door(environment, equipment.file.parent, workers=2):
+                assert ask(platform.port, "/readyz").status == 200
+                assert "alert_intake_door_ready 1.0" in ask(platform.port, "/metrics").text
 
 
 def ask(port: int, path: str) -> Answer:

@@ -1,10 +1,6 @@
 """The door behind nginx, with the shipped configuration: nginx ends TLS, the door decides whom to believe."""
 
-import os
-import signal
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
@@ -12,21 +8,12 @@ from urllib.parse import quote
 import pytest
 
 from deploy.embedded.engine import Server
+from deploy.embedded.revocations import make_crl
+from tests.authorities import issue_client, make_authority_under, write_chain
 from tests.conftest import CertificateFiles
-from tests.integration.door import (
-    ETHOCA_BODY,
-    ROOT,
-    Equipment,
-    Process,
-    Sender,
-    answers,
-    equip,
-    run_door,
-    wait_for,
-)
-from tests.ports import free_port
-from tests.programs import require_program
-from tests.tether import tether
+from tests.gunicorn import Process, run_door
+from tests.integration.door import ETHOCA_BODY, Equipment, Sender, equip
+from tests.nginx import Files, Nginx, run_nginx
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,50 +21,23 @@ class Front:
     """nginx with the door behind it."""
 
     door: Process
-    port: int
+    nginx: Nginx
     equipment: Equipment
+
+    @property
+    def port(self) -> int:
+        """The port that nginx listens on."""
+        return self.nginx.port
 
     def ethoca(self) -> Sender:
         """Return the sender that the source `ethoca` expects."""
         return replace(self.equipment.ethoca(self.door), port=self.port)
 
 
-@contextmanager
-def run_nginx(equipment: Equipment, unix_socket: Path, folder: Path) -> Iterator[int]:
-    """Run nginx with the shipped configuration, its paths replaced, and return its port."""
-    nginx = require_program("nginx", "nginx-light")
-    port = free_port()
-    content = (ROOT / "deploy" / "nginx" / "alert-intake.conf").read_text()
-    for shipped, own in (
-        ("listen 8443 ssl;", f"listen 127.0.0.1:{port} ssl;"),
-        ("/run/ingress/ingress.sock", str(unix_socket)),
-        ("/etc/alert-intake/tls/server.pem", str(equipment.certificates.server.certificate)),
-        ("/etc/alert-intake/tls/server.key", str(equipment.certificates.server.key)),
-        ("/etc/alert-intake/tls/client-ca.pem", str(equipment.certificates.ca)),
-    ):
-        assert content.count(shipped) >= 1, shipped
-        content = content.replace(shipped, own)
-    folder.mkdir()
-    (folder / "alert-intake.conf").write_text(content)
-    places = "".join(
-        f"{kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    user = "user root;" if os.getuid() == 0 else ""
-    main = folder / "nginx.conf"
-    main.write_text(
-        f"{user}\ndaemon off;\nworker_processes 1;\npid {folder}/nginx.pid;\nerror_log {folder}/error.log;\n"
-        f"events {{}}\nhttp {{\naccess_log off;\n{places}include {folder}/alert-intake.conf;\n}}\n"
-    )
-    with (folder / "stderr").open("wb") as errors:
-        command = tether([nginx, "-p", folder, "-c", main], signal.SIGTERM)
-        process = subprocess.Popen(command, stderr=errors)
-    try:
-        wait_for(lambda: answers(f"127.0.0.1:{port}") or process.poll() is not None)
-        assert process.poll() is None, (folder / "stderr").read_text()
-        yield port
-    finally:
-        process.terminate()
-        process.wait(10)
+def files_of(equipment: Equipment) -> Files:
+    """Return what nginx has to read for senders to find the same as at the door itself."""
+    server = equipment.certificates.server
+    return Files(server.certificate, server.key, equipment.certificates.ca)
 
 
 @pytest.fixture
@@ -100,9 +60,9 @@ def front(equipment: Equipment, unix_socket: Path, tmp_path: Path) -> Iterator[F
     """Run the door and nginx in front of it."""
     with (
         run_door(equipment.environment, tmp_path / "log", bind=f"unix:{unix_socket}") as door,
-        run_nginx(equipment, unix_socket, tmp_path / "nginx") as port,
+        run_nginx(files_of(equipment), unix_socket, tmp_path / "nginx") as nginx,
     ):
-        yield Front(door, port, equipment)
+        yield Front(door, nginx, equipment)
 
 
 def test_push_through_nginx(front: Front, unix_socket: Path) -> None:
@@ -151,3 +111,36 @@ def test_nginx_answers_for_a_door_that_is_gone(front: Front) -> None:
     answer = front.ethoca().push()
     assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
     assert answer.fault["Recoverable"] is True
+
+
+@pytest.mark.parametrize("known", ["root", "all but the root's list", "all", "revoked"])
+def test_authorities_between_root_and_leaf(equipment: Equipment, unix_socket: Path, tmp_path: Path, known: str) -> None:
+    """A chain of three authorities passes nginx, which hands on the leaf alone: the door must know them by itself."""
+    root = make_authority_under(None, "CN=Root")
+    upper = make_authority_under(root, "CN=Upper")
+    middle = make_authority_under(upper, "CN=Middle")
+    lower = make_authority_under(middle, "CN=Lower", 0)
+    client, refused = issue_client(lower), issue_client(lower)
+    bundle = [root] if known == "root" else [root, upper, middle, lower]
+    lists = make_crl(lower, [refused.certificate]) + (make_crl(root) if known == "all" else b"")
+    if known == "revoked":
+        lists += make_crl(middle, [lower.certificate])
+    ca, crl = tmp_path / "bundle.pem", tmp_path / "lists.pem"
+    ca.write_bytes(b"".join(one.certificate_pem() for one in bundle))
+    crl.write_bytes(lists)
+    certificates = equipment.certificates
+    equipment.configure((str(certificates.ca), str(ca)), (str(certificates.crl), str(crl)))
+    whole = write_chain(tmp_path / "senders", "whole", client, lower, middle, upper)
+    pairs = [whole, write_chain(tmp_path / "senders", "refused", refused, lower, middle, upper)]
+    if known != "root":
+        pairs.append(write_chain(tmp_path / "senders", "alone", client))
+    own = replace(equipment, certificates=replace(certificates, ca=ca))
+    with (
+        run_door(equipment.environment, tmp_path / "log", bind=f"unix:{unix_socket}") as door,
+        run_nginx(files_of(own), unix_socket, tmp_path / "nginx") as nginx,
+    ):
+        sender = replace(equipment.ethoca(door), port=nginx.port)
+        statuses = [replace(sender, pair=pair).push().status for pair in pairs]
+        origins = [line["event"] for line in door.lines()]
+    assert statuses == {"root": [403, 403], "revoked": [403, 403, 403]}.get(known, [200, 403, 200])
+    assert len(origins) == len(pairs), "nginx itself has refused one"

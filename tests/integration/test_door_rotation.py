@@ -2,8 +2,9 @@
 
 import http.client
 import itertools
+import os
 import shutil
-import socket
+import signal
 import ssl
 import threading
 import time
@@ -17,12 +18,16 @@ from pathlib import Path
 import pytest
 
 from deploy.embedded.certificate_files import CLIENT_SUBJECT, LOOPBACK, read_pair, write_pair
-from deploy.embedded.certificates import Issued, issue_certificate, make_authority, make_crl
+from deploy.embedded.certificates import Issued, issue_certificate, make_authority
 from deploy.embedded.engine import Server
+from deploy.embedded.revocations import make_crl
 from tests.conftest import CertificateFiles
-from tests.integration.door import Equipment, Process, Sender, basic, equip, run_door, wait_for
-from tests.integration.smuggling import exchange, request
-from tests.integration.test_door_nginx import run_nginx
+from tests.gunicorn import Process, run_door, wait_for
+from tests.integration.door import Equipment, Sender, basic, equip
+from tests.integration.raw import connected, exchange, request
+from tests.nginx import Files, Nginx, run_nginx
+
+RESELLER = ("/push/reseller", b'{"payload": {"providerId": "P"}}')
 
 
 @dataclass(slots=True)
@@ -66,10 +71,13 @@ class Traffic:
 
 
 @contextmanager
-def traffic(sender: Sender) -> Iterator[Traffic]:
-    """Push from four threads while the block runs; at its end every push must have been acknowledged."""
+def traffic(sender: Sender, keeping: int = 2) -> Iterator[Traffic]:
+    """Push from four threads while the block runs; at its end every push must have been acknowledged.
+
+    So many of the threads keep their connections.
+    """
     running = Traffic(sender)
-    threads = [threading.Thread(target=running.push_on, kwargs={"keep": bool(number % 2)}) for number in range(4)]
+    threads = [threading.Thread(target=running.push_on, kwargs={"keep": number < keeping}) for number in range(4)]
     for thread in threads:
         thread.start()
     try:
@@ -100,6 +108,14 @@ def authority(certificates: CertificateFiles) -> Issued:
     found = read_pair(certificates.ca.parent, "ca")
     assert found is not None
     return found
+
+
+@pytest.fixture
+def revocation(authority: Issued, certificates: CertificateFiles) -> bytes:
+    """Return a list that revokes the certificate of the door's client."""
+    client = read_pair(certificates.ca.parent, "client")
+    assert client is not None
+    return make_crl(authority, [client.certificate])
 
 
 def write_slowly(file: Path, content: bytes) -> None:
@@ -206,27 +222,74 @@ def test_other_settings_need_a_restart(equipment: Equipment, tmp_path: Path) -> 
         wait_for(told)
 
 
-def test_revoked_session_is_not_resumed(
-    equipment: Equipment, authority: Issued, certificates: CertificateFiles, tmp_path: Path
+def test_source_begins_to_demand_a_certificate(equipment: Equipment, tmp_path: Path) -> None:
+    """A source goes over from a key to a certificate alone: that counts at once, and who has neither is refused."""
+    with run_door(equipment.environment, tmp_path / "log") as door:
+        keyed = equipment.reseller(door)
+        stranger, certified = replace(keyed, headers={}), replace(keyed, headers={}, pair=equipment.certificates.client)
+        kept = stranger.connect()
+        assert [one.push(*RESELLER).status for one in (keyed, stranger, certified)] == [200, 401, 401]
+        assert stranger.push(*RESELLER, connection=kept).status == 401
+        before, found, after = equipment.file.read_text().partition('certificate = "optional"')
+        repair, _, _credentials = after.partition("[[sources.credentials]]")
+        equipment.file.write_text(f'{before}certificate = "required"\nsubjects = ["{CLIENT_SUBJECT}"]{repair}')
+        assert found
+        wait_for(lambda: certified.push(*RESELLER).status == 200)
+        assert [one.push(*RESELLER).status for one in (keyed, stranger)] == [403, 403]
+        assert stranger.push(*RESELLER, connection=kept).status == 403
+        kept.close()
+
+
+def test_source_that_is_taken_out_admits_nobody(equipment: Equipment, tmp_path: Path) -> None:
+    """Neither a password that was rotated away nor the last one counts once the source of a sender is gone."""
+    file, password = equipment.file, equipment.file.parent / "secrets" / "reseller_api_key"
+    equipment.configure(("[sealing]", "[door]\nfailed_authentications_per_minute = 6000\n\n[sealing]"))
+    with run_door(equipment.environment, tmp_path / "log") as door:
+        first = equipment.reseller(door)
+        second = replace(first, headers={"X-API-Key": "another key"})
+        password.write_text("another key\n")
+        wait_for(lambda: [sender.push(*RESELLER).status for sender in (first, second)] == [401, 200])
+        whole = file.read_text()
+        file.write_text(whole.partition('[[sources]]\nname = "reseller"')[0])
+        wait_for(lambda: second.push(*RESELLER).status == 401)
+        answer = first.push(*RESELLER)
+        assert (answer.status, answer.fault["ReasonCode"]) == (401, "AUTHENTICATION_FAILURE")
+        assert equipment.ethoca(door).push().status == 200
+        file.write_text("= broken")
+        wait_for(lambda: equipment.ethoca(door).push().status == 200 and "not renewed" in door.output.read_text())
+        assert [sender.push(*RESELLER).status for sender in (first, second)] == [401, 401]
+        file.write_text(whole)
+        wait_for(lambda: second.push(*RESELLER).status == 200)
+    (withdrawn, *_) = [line for line in door.lines() if line["event"] == "source withdrawn"]
+    assert (withdrawn["source"], withdrawn["level"]) == ("reseller", "warning")
+
+
+def test_revocation_list_from_a_host_whose_clock_is_ahead(
+    equipment: Equipment, revocation: bytes, tmp_path: Path
 ) -> None:
+    """A list that was copied with its time, which is still to come here, counts as soon as any other."""
+    with run_door(equipment.environment, tmp_path / "log") as door:
+        (tmp_path / "crl.pem").write_bytes(revocation)
+        os.utime(tmp_path / "crl.pem", (time.time() + 3600, time.time() + 3600))
+        wait_for_events(door, "certificates renewed", 1)
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            equipment.ethoca(door).push()
+
+
+def test_revoked_session_is_not_resumed(equipment: Equipment, revocation: bytes, tmp_path: Path) -> None:
     """A ticket from before a revocation opens nothing after it."""
-    client = read_pair(certificates.ca.parent, "client")
-    assert client is not None
     with run_door(equipment.environment, tmp_path / "log") as door:
         sender = equipment.ethoca(door)
         context = sender.context()
 
         def push(session: ssl.SSLSession | None) -> tuple[bytes, ssl.SSLSession | None, bool]:
-            with (
-                socket.create_connection(("127.0.0.1", door.port), timeout=20) as plain,
-                context.wrap_socket(plain, server_hostname="localhost", session=session) as connection,
-            ):
+            with connected(sender, context, session) as connection:
                 return exchange(connection, request(sender)), connection.session, bool(connection.session_reused)
 
         answer, session, _ = push(None)
         assert answer.startswith(b"HTTP/1.1 200")
         assert push(session)[2]
-        (tmp_path / "crl.pem").write_bytes(make_crl(authority, [client.certificate]))
+        (tmp_path / "crl.pem").write_bytes(revocation)
         wait_for_all(door)
         answer, _, reused = push(session)
         assert (answer, reused) == (b"", False)
@@ -255,7 +318,12 @@ def test_connection_whose_certificate_is_not_trusted_any_more(
 
 
 def test_files_rotate_behind_nginx(
-    equipment: Equipment, authority: Issued, certificates: CertificateFiles, engines_folder: Path, tmp_path: Path
+    equipment: Equipment,
+    authority: Issued,
+    revocation: bytes,
+    certificates: CertificateFiles,
+    engines_folder: Path,
+    tmp_path: Path,
 ) -> None:
     """Behind nginx the door follows CA bundle and CRL by itself; no push on a new connection is refused meanwhile."""
     equipment.configure(("[sealing]", "[door]\nproxy = true\n\n[sealing]"))
@@ -263,9 +331,11 @@ def test_files_rotate_behind_nginx(
     refused = 0
     with (
         run_door(equipment.environment, tmp_path / "log", workers=2, bind=f"unix:{bind}") as door,
-        run_nginx(equipment, bind, tmp_path / "nginx") as port,
+        run_nginx(
+            Files(*(tmp_path / name for name in ("server.pem", "server.key", "ca.pem"))), bind, tmp_path / "nginx"
+        ) as nginx,
     ):
-        sender = replace(equipment.ethoca(door), port=port)
+        sender = replace(equipment.ethoca(door), port=nginx.port)
         successor = make_authority("CN=next authority,O=alert-intake development")
         contents = itertools.cycle([make_crl(authority) + make_crl(successor), make_crl(authority)])
         writer_ended = threading.Event()
@@ -283,7 +353,100 @@ def test_files_rotate_behind_nginx(
             refused += sender.push().status != 200
         writer.join()
         assert refused == 0
-        client = read_pair(certificates.ca.parent, "client")
-        assert client is not None
-        (tmp_path / "crl.pem").write_bytes(make_crl(authority, [client.certificate]))
+        (tmp_path / "crl.pem").write_bytes(revocation)
         wait_for(lambda: {sender.push().status for _ in range(5)} == {403})
+
+
+def test_quiet_door_judges_its_first_push_by_the_files_as_they_are(equipment: Equipment, tmp_path: Path) -> None:
+    """However long nobody pushes after a password was replaced, the first push is not judged by the old one."""
+    password = equipment.file.parent / "secrets" / "ethoca_password"
+    with run_door(equipment.environment, tmp_path / "log") as door:
+        old = equipment.ethoca(door)
+        assert old.push().status == 200
+        write_slowly(password, b"another password\n")
+        time.sleep(1.5)
+        assert old.push().status == 401
+        write_slowly(password, b"a third password\n")
+        time.sleep(1.5)
+        assert replace(old, headers=basic("ethoca", "a third password")).push().status == 200
+
+
+def test_password_may_be_written_after_the_configuration_that_names_it(equipment: Equipment, tmp_path: Path) -> None:
+    """A configuration that names a file which is not there yet is taken over as soon as it is."""
+    late = tmp_path / "late_password"
+    with run_door(equipment.environment, tmp_path / "log") as door:
+        new = replace(equipment.ethoca(door), headers=basic("ethoca", "a late password"))
+        second = f'[[sources.credentials]]\nscheme = "basic"\nuser = "ethoca"\npassword = {{file = "{late}"}}\n\n'
+        equipment.configure(('[[sources]]\nname = "reseller"', second + '[[sources]]\nname = "reseller"'))
+        time.sleep(1.0)
+        assert new.push().status == 401
+        wait_for_events(door, "configuration not renewed", 1)
+        late.write_text("a late password\n")
+        wait_for(lambda: new.push().status == 200)
+
+
+def test_worker_that_is_replaced_begins_with_the_files_as_they_are(
+    equipment: Equipment, revocation: bytes, tmp_path: Path
+) -> None:
+    """A worker process that is started long after the master knows the revocations since then from its first moment."""
+    with run_door(equipment.environment, tmp_path / "log") as door:
+        (first,) = [line["process"] for line in door.written() if line["event"] == "worker ready"]
+        (tmp_path / "crl.pem").write_bytes(revocation)
+        wait_for_all(door)
+        os.kill(first, signal.SIGKILL)
+        answers: set[str] = set()
+        until = time.monotonic() + 3
+        while time.monotonic() < until:
+            try:
+                answers.add(str(equipment.ethoca(door).push().status))
+            except (OSError, http.client.HTTPException):
+                answers.add("refused")
+    assert answers == {"refused"}
+    assert len([line for line in door.written() if line["event"] == "worker ready"]) == 2
+
+
+def test_files_of_nginx_rotate_by_its_reload(
+    equipment: Equipment, authority: Issued, certificates: CertificateFiles, engines_folder: Path, tmp_path: Path
+) -> None:
+    """Nginx serves the old certificate and knows the old authorities until it is told; no push is refused for that.
+
+    A kept connection ends when it is idle, as kept connections do at any time: its sender comes anew.
+    """
+    equipment.configure(("[sealing]", "[door]\nproxy = true\n\n[sealing]"))
+    bind = engines_folder / "reload.sock"
+    files = Files(tmp_path / "server.pem", tmp_path / "server.key", tmp_path / "ca.pem")
+    successor = make_authority("CN=next authority,O=alert-intake development")
+    next_client = write_pair(tmp_path, "next-client", issue_certificate(successor, CLIENT_SUBJECT, side="client"))
+    renewed = issue_certificate(authority, "CN=localhost", side="server", hosts=LOOPBACK)
+    with (
+        run_door(equipment.environment, tmp_path / "log", workers=2, bind=f"unix:{bind}") as door,
+        run_nginx(files, bind, tmp_path / "nginx") as nginx,
+        traffic(replace(equipment.ethoca(door), port=nginx.port), keeping=0) as load,
+    ):
+        first = served_by(nginx)
+        write_slowly(files.key, renewed.key_pem())
+        write_slowly(files.certificate, renewed.certificate_pem())
+        load.wait_for_more(50)
+        assert served_by(nginx) == first != renewed.certificate_pem().decode()
+        nginx.reload()
+        wait_for(lambda: served_by(nginx) == renewed.certificate_pem().decode())
+        load.wait_for_more(50)
+
+        write_slowly(tmp_path / "crl.pem", make_crl(authority) + make_crl(successor))
+        write_slowly(files.client_ca, certificates.ca.read_bytes() + successor.certificate_pem())
+        follower = replace(load.sender, pair=next_client)
+        load.wait_for_more(50)
+        assert follower.push().status == 403  # by nginx
+        nginx.reload()
+        wait_for(lambda: {follower.push().status for _ in range(10)} == {200})
+        load.sender = follower
+        load.wait_for_followers()
+        write_slowly(files.client_ca, successor.certificate_pem())
+        nginx.reload()
+        load.wait_for_more(50)
+        assert replace(follower, pair=certificates.client).push().status == 403
+
+
+def served_by(nginx: Nginx) -> str:
+    """Return the certificate that whoever connects is shown, as PEM."""
+    return ssl.get_server_certificate(("127.0.0.1", nginx.port))

@@ -10,9 +10,12 @@ from cryptography import x509
 
 from deploy.embedded.engine import Server
 from tests.conftest import CertificateFiles
-from tests.integration.door import Equipment, Sender, equip, run_door
-from tests.integration.smuggling import certificate_lines, exchange, exchange_tls, framings, request
-from tests.integration.test_door_nginx import Front, run_nginx
+from tests.gunicorn import run_door
+from tests.integration.door import Equipment, Sender, equip
+from tests.integration.raw import exchange, exchange_tls, request
+from tests.integration.smuggling import certificate_lines, framings
+from tests.integration.test_door_nginx import Front, files_of
+from tests.nginx import run_nginx
 
 LOCAL = '[door.proxy]\nheader = "{}"\nnetworks = ["127.0.0.0/8"]\n\n[sealing]'
 
@@ -38,9 +41,9 @@ def front(equipment: Equipment, engines_folder: Path, tmp_path: Path) -> Iterato
     bind = engines_folder / "smuggling.sock"
     with (
         run_door(equipment.environment, tmp_path / "log", bind=f"unix:{bind}") as door,
-        run_nginx(equipment, bind, tmp_path / "nginx") as port,
+        run_nginx(files_of(equipment), bind, tmp_path / "nginx") as nginx,
     ):
-        yield Front(door, port, equipment)
+        yield Front(door, nginx, equipment)
 
 
 def try_all(sender: Sender, certificate: x509.Certificate, own: list[Sender]) -> int:

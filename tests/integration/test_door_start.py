@@ -10,7 +10,8 @@ import pytest
 from deploy.embedded.engine import Server
 from ingress.settings import EXIT_STATUS
 from tests.conftest import CertificateFiles
-from tests.integration.door import ROOT, Equipment, equip
+from tests.gunicorn import ROOT
+from tests.integration.door import Equipment, equip
 
 COMMANDS = {
     "door": ("deploy/gunicorn.conf.py", "ingress.app:create_app()"),

@@ -1,38 +1,21 @@
 """Every row of the door's table in the interface, over real TLS and a real journal."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from deploy.embedded.engine import Server
-from tests.conftest import CertificateFiles
-from tests.integration.door import ETHOCA_BODY, Answer, Equipment, Process, Sender, basic, equip, run_door, wait_for
+from tests.gunicorn import Process, run_door, wait_for
+from tests.integration.door import ETHOCA_BODY, Answer, Equipment, Sender, basic
 
 SAMPLES = Path(__file__).resolve().parents[2] / "deploy" / "embedded" / "samples"
 
 
-@pytest.fixture(scope="module")
-def equipment(
-    tmp_path_factory: pytest.TempPathFactory, certificates: CertificateFiles, journal_server: Server
-) -> Equipment:
-    """Configure a door."""
-    return equip(tmp_path_factory.mktemp("door"), certificates, journal_server.url)
-
-
-@pytest.fixture(scope="module")
-def running_door(equipment: Equipment) -> Iterator[Process]:
-    """Run the door for all tests of this module."""
-    with run_door(equipment.environment, equipment.file.parent / "log") as process:
-        yield process
-
-
 @pytest.fixture
-def door(running_door: Process, equipment: Equipment) -> Process:
+def door(door: Process, equipment: Equipment) -> Process:
     """Return the door, its journal empty."""
     equipment.empty_journal()
-    return running_door
+    return door
 
 
 @pytest.fixture
@@ -176,7 +159,7 @@ def test_proxy_headers_are_not_believed(ethoca: Sender, equipment: Equipment) ->
 
 def test_header_missing_or_wrong(ethoca: Sender, reseller: Sender, equipment: Equipment) -> None:
     """Missing and wrong credentials are 401 with a challenge, also those of another source."""
-    wrong: list[Mapping[str, str | None]] = [
+    wrong: list[dict[str, str | None]] = [
         {"Authorization": None},
         {"Authorization": "Basic %%%"},
         {"Authorization": "Bearer " + equipment.secrets.ethoca_password},

@@ -13,12 +13,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from deploy.embedded.certificate_files import CLIENT_SUBJECT, LOOPBACK, read_pair, write_pair
-from deploy.embedded.certificates import Issued, issue_certificate, make_crl
+from deploy.embedded.certificates import Issued, issue_certificate
 from deploy.embedded.engine import Server
+from deploy.embedded.revocations import make_crl
 from tests.conftest import CertificateFiles
-from tests.integration.door import Equipment, Sender, answers, equip, run_door, wait_for
+from tests.gunicorn import answers, run_door, wait_for
+from tests.integration.door import Equipment, Sender, equip
 from tests.integration.processes import holds
-from tests.integration.smuggling import exchange, request
+from tests.integration.raw import connected, exchange, read_to_the_end, request
 
 NO_CONNECTION = (ssl.SSLError, ConnectionError)
 
@@ -95,10 +97,7 @@ def test_old_protocols_are_refused(equipment: Equipment) -> None:
     with run_door(equipment.environment, equipment.file.parent) as door:
         context = equipment.ethoca(door).context()
         context.maximum_version = ssl.TLSVersion.TLSv1_2
-        with (
-            socket.create_connection(("127.0.0.1", door.port)) as plain,
-            context.wrap_socket(plain, server_hostname="localhost") as connection,
-        ):
+        with connected(equipment.ethoca(door), context) as connection:
             assert connection.version() == "TLSv1.2"
         hello = bytes.fromhex("160301002f0100002b0301") + bytes(32) + bytes.fromhex("000004c0130035010000")
         with socket.create_connection(("127.0.0.1", door.port), timeout=10) as plain:
@@ -155,16 +154,16 @@ def test_other_client_of_the_same_authority_pinned_by_fingerprint(
 
 def test_stalled_handshakes_block_nobody(equipment: Equipment) -> None:
     """Connections that say nothing are dropped at the deadline, and others are served meanwhile."""
-    equipment.configure(("[sealing]", "[door]\nhandshake_timeout = 1.5\n\n[sealing]"))
+    equipment.configure(("[sealing]", "[door]\nhandshake_timeout = 4.0\n\n[sealing]"))
     with run_door(equipment.environment, equipment.file.parent) as door, ExitStack() as stack:
         stalled = [
             stack.enter_context(socket.create_connection(("127.0.0.1", door.port), timeout=10)) for _ in range(100)
         ]
         started = time.monotonic()
         assert equipment.ethoca(door).push().status == 200
-        assert time.monotonic() - started < 1.0
+        assert time.monotonic() - started < 3.5
         assert {connection.recv(1) for connection in stalled} == {b""}
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 9
         lines = [line for line in door.lines() if line["event"] == "connection refused"]
         assert {line["why"] for line in lines} == {"handshake too slow"}
 
@@ -188,15 +187,9 @@ def test_connections_per_address_are_limited(equipment: Equipment) -> None:
 def test_connection_ends_with_close_notify(equipment: Equipment) -> None:
     """The end of an answer can be told from a connection that was cut."""
     with run_door(equipment.environment, equipment.file.parent) as door:
-        sender = equipment.ethoca(door)
-        with (
-            socket.create_connection(("127.0.0.1", door.port), timeout=10) as plain,
-            sender.context().wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=False) as connection,
-        ):
+        with connected(equipment.ethoca(door)) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            received = b""
-            while piece := connection.recv(4096):  # raises SSLEOFError without close_notify
-                received += piece
+            received = read_to_the_end(connection)
         assert received.startswith(b"HTTP/1.1 404")
 
 

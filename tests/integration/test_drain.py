@@ -1,23 +1,31 @@
 """From the journal to the database, on a real Valkey and a real PostgreSQL."""
 
 import json
+import os
+import re
+import subprocess
+import sys
+import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, cast
 from uuid import uuid4
 
 import psycopg
 import pytest
 import redis
+from celery import Celery
 
-from schemas.envelope import Envelope, seal_envelope
-from schemas.journal import GROUP, append_entry, connect_journal
+from schemas.downstream.subscription import rejection_binding
+from schemas.journal.append import GROUP, append_entry, connect_journal
+from schemas.journal.envelope import Envelope, seal_envelope
 from schemas.keyring import Keyring
-from schemas.subscription import rejection_binding
 from tests.integration.conftest import Query
+from workers.intake.drain import drain
 from workers.intake.incarnation import incarnation_key
-from workers.intake.pipeline import drain
 from workers.intake.validate import POISONED_AT
 from workers.settings import Workshop
+from workers.tick import Tick
 
 STREAM = "alert-intake:journal"
 ALERT = {"alertId": "A1", "alertType": "CONFIRMEDFRAUD", "amount": {"value": 125.40, "currencyCode": "USD"}}
@@ -117,6 +125,105 @@ def test_row_that_postgres_refuses_is_rejected_alone(client: redis.Redis, worksh
     assert (rejection["reason"], rejection["why"]) == ("unstorable", "PostgreSQL refused it: CheckViolation 23514")
 
 
+def test_only_the_refused_alert_of_a_list_is_rejected(client: redis.Redis, workshop: Workshop, query: Query) -> None:
+    """Of alerts that were promised with one answer PostgreSQL refuses two: the others are stored, told and counted."""
+    with psycopg.connect(workshop.database_url, autocommit=True) as database:
+        database.execute("ALTER TABLE alerts ADD CONSTRAINT refuse CHECK (provider_alert_id NOT IN ('A1', 'A5'))")
+    push(client, workshop, {"alerts": [*({"alertId": f"A{number}"} for number in range(7)), {"nothing": 1}]}, ALERT)
+    assert drain_all(client, workshop) == {"stored": 5, "rejected": 4}
+    endings = query("SELECT ending FROM endings ORDER BY entered_at, sequence, item")
+    assert [row["ending"] for row in endings] == ["stored", "rejected", *["stored"] * 3, "rejected", "stored",
+                                                  "rejected", "rejected"]  # fmt: skip
+    assert query("SELECT count(*) AS n FROM events WHERE type = 'alert.created'") == [{"n": 5}]
+    refused = query("SELECT id, sealed FROM rejections WHERE reason = 'unstorable'")
+    bodies = [workshop.keyring.unseal(row["sealed"], rejection_binding(str(row["id"]))) for row in refused]
+    assert sorted(json.loads(body)["alertId"] for body in bodies) == ["A1", "A1", "A5"]
+
+
+def test_only_what_a_trigger_refuses_by_a_code_of_its_own_is_rejected(
+    client: redis.Redis, workshop: Workshop, query: Query
+) -> None:
+    """A trigger says no with a code that PostgreSQL does not know: only the culprit is rejected."""
+    refuse_by_trigger(workshop, "ZX001")
+    push(client, workshop, *({"alertId": f"A{number}"} for number in range(30)))
+    assert drain_all(client, workshop) == {"stored": 29, "rejected": 1}
+    (rejection,) = query("SELECT * FROM rejections")
+    assert (rejection["reason"], rejection["why"][-5:]) == ("unstorable", "ZX001")
+
+
+def test_what_the_server_breaks_over_waits_and_holds_up_no_other(
+    client: redis.Redis, workshop: Workshop, query: Query
+) -> None:
+    """An internal error over one alert: the others are stored, it stays unblamed, and is stored when that is mended."""
+    refuse_by_trigger(workshop, "XX000")
+    push(client, workshop, *({"alertId": f"A{number}"} for number in range(30)))
+    assert drain(workshop, "drain@test/0", 1.0).endings == {"stored": 29}
+    for _ in range(POISONED_AT + 1):
+        with pytest.raises(psycopg.errors.InternalError_):
+            take_nothing(workshop)
+    push(client, workshop, {"alertId": "B1"})
+    assert drain(workshop, "drain@test/0", 1.0).endings == {"stored": 1}
+    (pending,) = client.xpending_range(STREAM, GROUP, "-", "+", 10)
+    assert pending["times_delivered"] == 0
+    with psycopg.connect(workshop.database_url, autocommit=True) as database:
+        database.execute("DROP TRIGGER refuse ON alerts")
+    assert drain_all(client, workshop) == {"stored": 1}
+    assert query("SELECT count(*) AS n FROM alerts") == [{"n": 31}]
+
+
+def take_nothing(workshop: Workshop) -> None:
+    """Drain shortly, and again while the time is over before anything was tried."""
+    for _ in range(20):
+        assert drain(workshop, "drain@test/0", 0.2).entries == 0
+
+
+@pytest.mark.parametrize("code", ["53100", "23514"])
+def test_what_a_failing_drain_raises_quotes_no_row(
+    client: redis.Redis, workshop: Workshop, query: Query, code: str
+) -> None:
+    """PostgreSQL quotes rows of a COPY, and of constraints, in what it says: of that nothing reaches the log."""
+    refuse_by_trigger(workshop, code)
+    with psycopg.connect(workshop.database_url, autocommit=True) as database:
+        database.execute("ALTER TABLE rejections ADD CONSTRAINT none_at_all CHECK (false)")
+    push(client, workshop, {"alertId": "A13", "merchantName": "QUOTED LTD"})
+    with Celery(task_cls=Tick, set_as_current=False) as app:
+
+        @app.task
+        def tick() -> None:
+            drain(workshop, "drain@test/0", 0.5)
+
+        with pytest.raises(psycopg.Error) as raised:
+            tick()
+    shown = "".join(traceback.format_exception(raised.value))
+    assert code in shown
+    assert not {"QUOTED", "A13", "Failing row", "COPY"} & set(re.findall(r"Failing row|QUOTED|A13|COPY", shown))
+    assert client.xlen(STREAM) == 1
+
+
+def test_every_task_of_ours_is_such_a_tick() -> None:
+    """So it holds for whatever the workers run, not for the drain alone."""
+    program = (
+        "from workers.tasks import app; from workers.tick import Tick;"
+        "print({isinstance(task, Tick) for name, task in app.tasks.items() if name.startswith('workers.')})"
+    )
+    environment = {"PATH": os.environ["PATH"], "BROKER_URL": "redis://127.0.0.1:1/0"}
+    told = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "{True}"
+
+
+def refuse_by_trigger(workshop: Workshop, code: str) -> None:
+    """Have PostgreSQL answer the alert A13 with an error of this code."""
+    with psycopg.connect(workshop.database_url, autocommit=True) as database:
+        database.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+            f" $$ BEGIN RAISE 'no' USING ERRCODE = '{code}'; END $$".encode()
+        )
+        database.execute(
+            "CREATE TRIGGER refuse BEFORE INSERT ON alerts FOR EACH ROW"
+            " WHEN (NEW.provider_alert_id = 'A13') EXECUTE FUNCTION refuse()"
+        )
+
+
 def test_dead_postgres_leaves_the_entries_unblamed(
     client: redis.Redis, workshop: Workshop, query: Query, database_url: str
 ) -> None:
@@ -140,8 +247,19 @@ def test_unknown_key_leaves_the_entry_and_lets_others_pass(
     stranger = Keyring([b"x" * 32], b"y" * 32)
     append_entry(client, workshop.configuration.journal, seal_envelope(Envelope("ethoca", b"{}"), stranger))
     push(client, workshop, ALERT)
-    assert drain(workshop, "drain@test/0", 0.5).endings == {"stored": 1}
+    assert drain(workshop, "drain@test/0", 1.0).endings == {"stored": 1}
     assert client.xlen(STREAM) == 1
+
+
+def test_entries_wait_unblamed_for_their_key(client: redis.Redis, workshop: Workshop, query: Query) -> None:
+    """However often a drain meets entries whose key it lacks, they are stored once it has the key."""
+    newer = Keyring([b"n" * 32], b"m" * 32)
+    push(client, replace(workshop, keyring=newer), *({"alertId": f"A{number}"} for number in range(3)))
+    for turn in range(POISONED_AT + 1):
+        push(client, workshop, {"alertId": f"B{turn}"})
+        assert drain(workshop, "drain@test/0", 1.0).endings == {"stored": 1}
+    assert {found["times_delivered"] for found in client.xpending_range(STREAM, GROUP, "-", "+", 10)} == {0}
+    assert drain_all(client, replace(workshop, keyring=newer)) == {"stored": 3}
 
 
 def test_emptied_journal_begins_a_new_incarnation(client: redis.Redis, workshop: Workshop, query: Query) -> None:

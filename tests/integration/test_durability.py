@@ -8,23 +8,19 @@ from typing import Any
 import pytest
 import redis
 from click.testing import CliRunner
+from structlog.testing import capture_logs
 
 from console.command import main
 from deploy.embedded.engine import Server
 from deploy.embedded.postgres import SETTINGS, start_postgres
 from deploy.embedded.valkey import JOURNAL, start_valkey
-from ingress.readiness import describe_readiness
-from schemas.configuration import Journal
-from schemas.durability import examine_durability
-from schemas.journal import (
-    JournalFull,
-    JournalUnavailable,
-    append_entry,
-    check_room,
-    connect_journal,
-    list_limits,
-    measure_journal,
-)
+from ingress.journal.readiness import describe_readiness
+from schemas.journal.append import JournalUnavailable, append_entry, connect_journal
+from schemas.journal.durability import examine_durability
+from schemas.journal.room import JournalFull, check_room, list_limits, measure_journal
+from schemas.settings.journal import Journal
+from workers.database.connections import connect_database
+from workers.intake.drain import warn_of_forgetful
 
 STREAM = "alert-intake:journal"
 FIELDS = {b"body": b"x" * 1000}
@@ -35,6 +31,7 @@ GOOD = {
     "maxmemory-policy": "noeviction",
     "maxmemory": "256mb",
 }
+FREED_AT_ONCE = ("lazyfree-lazy-user-del", "lazyfree-lazy-user-flush")  # what is deleted, not in the background
 Doctor = Callable[..., dict[str, dict[str, Any]]]
 
 
@@ -49,6 +46,8 @@ def server(engines_folder: Path) -> Iterator[Server]:
 def client(server: Server) -> Iterator[redis.Redis]:
     """Return a client of it, emptied and with good settings."""
     with connect_journal(server.url, 5.0) as client:
+        for name in FREED_AT_ONCE:
+            client.config_set(name, "no")
         client.flushall()
         yield client
         for name, value in GOOD.items():
@@ -177,7 +176,7 @@ def test_one_instance_for_both_is_found_under_any_name(
 def test_postgres_that_may_forget_is_found(
     engines_folder: Path, doctor: Doctor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Doctor names each of the three settings by which PostgreSQL could lose what it has committed."""
+    """Doctor names each setting by which PostgreSQL could lose what it has committed; a drain that meets it says so."""
     names = {"postgres fsync", "postgres full_page_writes", "postgres synchronous_commit"}
     checks = doctor()
     assert all(checks[name]["well"] for name in names)
@@ -185,6 +184,11 @@ def test_postgres_that_may_forget_is_found(
         monkeypatch.setitem(SETTINGS, name.removeprefix("postgres "), "off")
     with start_postgres(engines_folder / "forgetful", engines_folder / "forgetful.log") as postgres:
         checks = doctor(DATABASE_URL=postgres.url)
+        with connect_database(postgres.url, "drain") as database, capture_logs() as logs:
+            warn_of_forgetful(database)
+            warn_of_forgetful(database)
+    told = [(line["event"], line["fsync"], line["full_page_writes"]) for line in logs]
+    assert told == [("database_may_forget", "off", "off")]
     assert names <= {name for name, check in checks.items() if not check["well"]}
 
 

@@ -6,11 +6,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from standardwebhooks import Webhook
 
-from schemas.forwarding import Forwarding
-from schemas.subscription import Credentials
+from schemas.downstream.subscription import Credentials
+from schemas.settings.forwarding import Forwarding
 from tests.integration.conftest import Query
 from tests.integration.downstream import QUICK, SECRET, Receiver, announce, deliver, end_leases, subscribe, tuned
-from workers.connections import connect_database
+from workers.database.connections import connect_database
 from workers.delivery.clock import SharedClock
 from workers.delivery.lease import lease_due
 from workers.delivery.policy import Answer, Outcome
@@ -148,9 +148,10 @@ def test_private_addresses_are_refused_by_default(quick: Workshop, receiver: Rec
     assert "not a public one" in query("SELECT error FROM attempts")[0]["error"]
 
 
-def test_plain_http_is_refused_by_default(quick: Workshop, receiver: Receiver, query: Query) -> None:
-    """Unless allowed, nothing is sent over plain HTTP."""
-    subscribe(quick, receiver.url)
+@pytest.mark.parametrize("scheme", ["http", "HTTP", "Http"])
+def test_plain_http_is_refused_by_default(quick: Workshop, receiver: Receiver, query: Query, scheme: str) -> None:
+    """Unless allowed, nothing is sent over plain HTTP, however that is spelled."""
+    subscribe(quick, receiver.url.replace("http", scheme))
     announce(quick, "alert.created")
     assert deliver(tuned(quick, Forwarding(schedule=(60,), allow_private_addresses=True)), 1) == {"again": 1}
     assert receiver.received == []

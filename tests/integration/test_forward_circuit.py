@@ -1,15 +1,21 @@
 """A subscription that keeps failing is tripped, loses nothing, and comes back by itself or by hand."""
 
+import time
+from datetime import UTC, datetime
+
 import msgspec
 import pytest
+from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from console.downstream.subscriptions import set_state
+from console.downstream.listing import read_subscription
+from console.downstream.turns import set_state
 from tests.integration.conftest import Query
-from tests.integration.downstream import QUICK, Receiver, announce, deliver, subscribe, tuned
-from workers.connections import connect_database
+from tests.integration.downstream import QUICK, Receiver, announce, deliver, run_receiver, subscribe, tuned
+from workers.database.connections import connect_database
 from workers.delivery.forward import forward
 from workers.settings import Workshop
+from workers.telemetry.metrics import DELIVERY_OUTCOMES, TURNS, name_subscription
 
 FRAGILE = msgspec.structs.replace(QUICK, trip_failures=3, trip_seconds=0, probe_interval=0.3, schedule=(0.05,) * 20)
 
@@ -104,10 +110,11 @@ def test_probes_that_fail_use_up_no_schedule(fragile: Workshop, receiver: Receiv
     trip(fragile, receiver, alerts=2)
     receiver.received.clear()
     receiver.times.clear()
+    began = time.monotonic()
     query("UPDATE subscriptions SET probe_at = now() RETURNING 1")
     query("UPDATE outbox SET spared = 0, attempts = 21 RETURNING 1")  # of a schedule of twenty
     assert set(deliver(fragile, 3)) == {"again"}
-    assert all(later - earlier >= 0.25 for earlier, later in zip(receiver.times, receiver.times[1:], strict=False))
+    assert all(came - began >= number * 0.25 for number, came in enumerate(receiver.times))
     assert query("SELECT DISTINCT state FROM outbox") == [{"state": "due"}]
     assert query("SELECT state FROM subscriptions") == [{"state": "tripped"}]
 
@@ -138,3 +145,81 @@ def test_a_receiver_that_is_gone_loses_nothing_at_the_end_of_its_schedule(
     assert query("SELECT state FROM subscriptions") == [{"state": "paused"}]
     assert query("SELECT state FROM outbox") == [{"state": "due"}]
     assert query("SELECT what FROM subscription_log") == [{"what": "paused"}]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_receiver_that_asks_for_time_is_left_alone(
+    fragile: Workshop, receiver: Receiver, query: Query, status: int
+) -> None:
+    """`Retry-After` with 429 or 503 holds every delivery to this receiver, others go out, and then all of it comes."""
+    receiver.statuses = [status, 204]
+    receiver.headers["Retry-After"] = "1"
+    subscribe(fragile, receiver.url, concurrency=1)
+    announced = [announce(fragile, "alert.created") for _ in range(3)]
+    with run_receiver() as other:
+        subscribe(fragile, other.url, name="other")
+        announce(fragile, "alert.created")
+        assert deliver(fragile, 6) == {"again": 1, "done": 5}
+        assert len(other.received) == 1
+        assert other.times[0] < receiver.times[1]
+    assert receiver.times[1] - receiver.times[0] >= 1
+    assert set(receiver.alerts()[1:]) >= set(announced)
+    assert query("SELECT state, count(*) AS n FROM outbox GROUP BY state") == [{"state": "delivered", "n": 5}]
+
+
+def test_resuming_by_hand_waits_for_nobody(fragile: Workshop, receiver: Receiver) -> None:
+    """Who resumes a subscription knows better than what its receiver asked for before."""
+    receiver.statuses = [429, 204]
+    receiver.headers["Retry-After"] = "250"
+    subscription_id = subscribe(fragile, receiver.url, concurrency=1)
+    announce(fragile, "alert.created")
+    announce(fragile, "alert.created")
+    assert deliver(fragile, 1) == {"again": 1}
+    with connect_database(fragile.database_url, "test") as database:
+        assert read_subscription(database, subscription_id, fragile.keyring)["asked_until"] > datetime.now(UTC)
+        set_state(database, subscription_id, "active", "operator")
+    assert deliver(fragile, 2) == {"done": 2}
+
+
+@pytest.mark.parametrize("asked", ["Mon, 20 Nov 2095 19:12:08 +99999999999999", "\x01", "9" * 4000])
+def test_no_answer_stops_the_forwarder(fragile: Workshop, receiver: Receiver, asked: str) -> None:
+    """A `Retry-After` that cannot be reckoned with is none; whatever it says, other receivers get theirs."""
+    receiver.statuses = [500, 204]
+    receiver.headers["Retry-After"] = asked
+    subscribe(fragile, receiver.url)
+    with run_receiver() as other:
+        subscribe(fragile, other.url, name="other")
+        announce(fragile, "alert.created")
+        deliver(fragile, 2)
+        announce(fragile, "alert.resolved")
+        deliver(fragile, 2)
+        assert sorted(other.events()) == ["alert.created", "alert.resolved"]
+
+
+def read_counts(subscription: str) -> dict[str, float]:
+    """Return what this process has counted for a subscription: by outcome, by turn, and how often it took the time."""
+    own = {"subscription": name_subscription(subscription)}
+    samples = {name: ("alert_intake_deliveries_total", own | {"outcome": name}) for name in DELIVERY_OUTCOMES}
+    samples |= {"turn " + name: ("alert_intake_subscription_turns_total", own | {"turn": name}) for name in TURNS}
+    samples |= {"attempts": ("alert_intake_delivery_seconds_count", own)}
+    samples |= {"lags": ("alert_intake_delivery_lag_seconds_count", own)}
+    return {name: REGISTRY.get_sample_value(*sample) or 0.0 for name, sample in samples.items()}
+
+
+def test_deliveries_and_turns_are_counted(fragile: Workshop, receiver: Receiver) -> None:
+    """Each attempt counts once by what followed from it, and each turn of the subscription, under its name."""
+    before = read_counts("counted")
+    subscribe(fragile, receiver.url, name="counted")
+    for statuses, verdicts in (
+        ([500, 500, 500, 204], {"again": 3, "done": 1}),  # tripped, and resumed by a probe
+        ([422], {"final": 1}),
+        ([410], {"pause": 1}),
+    ):
+        receiver.statuses = list(statuses)
+        announce(fragile, "alert.created")
+        assert deliver(fragile, len(statuses)) == verdicts
+    counted = {name: count - before[name] for name, count in read_counts("counted").items()}
+    assert counted == {
+        "postponed": 3, "delivered": 1, "given_up": 1, "paused": 1, "attempts": 6, "lags": 1,
+        "turn tripped": 1, "turn resumed": 1, "turn paused": 1,
+    }  # fmt: skip

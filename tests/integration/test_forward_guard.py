@@ -1,25 +1,30 @@
 """Where deliveries go, over what, and what of them and of their answers is kept."""
 
 import os
+import resource
 import socket
 import ssl
-import threading
-from collections.abc import Iterator
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from schemas.forwarding import Forwarding
-from schemas.subscription import Credentials
+from schemas.downstream.subscription import Credentials
+from schemas.settings.forwarding import Forwarding
 from tests.conftest import CertificateFiles
 from tests.integration.conftest import Query
 from tests.integration.downstream import QUICK, SECRET, Receiver, announce, deliver, run_receiver, subscribe, tuned
 from workers.settings import Workshop
 
 STRICT = Forwarding(schedule=(60,), allow_http=True)
+PAUSE = 0.2  # seconds between the pieces of an answer
 PUBLIC = "203.0.113.7"  # of a documentation network: nobody is there, and it is not public either
 
 
@@ -168,8 +173,21 @@ def test_beginning_of_the_answer_is_kept_without_what_must_not_be(
     assert "hidden" not in str(logs).replace("[hidden]", "")
 
 
-def test_a_large_answer_is_not_read_to_its_end(quick: Workshop, receiver: Receiver) -> None:
-    """Only its beginning is taken, and the next delivery has a connection of its own."""
+def test_credentials_that_an_answer_repeats_as_json_are_not_kept(
+    quick: Workshop, receiver: Receiver, query: Query
+) -> None:
+    """A receiver that answers with the headers it got does not write its key into the delivery log."""
+    receiver.statuses, receiver.body = [401], rb'{"X-API-Key": "k\"ey\\1"}'
+    subscribe(quick, receiver.url, credentials=Credentials(secret=SECRET, headers={"X-API-Key": 'k"ey\\1'}))
+    announce(quick, "alert.created")
+    assert deliver(quick, 1) == {"final": 1}
+    assert query("SELECT answer FROM attempts") == [{"answer": '{"X-API-Key": "[hidden]"}'}]
+
+
+@pytest.mark.parametrize("status", [200, 204])
+def test_a_large_answer_is_not_read_to_its_end(quick: Workshop, receiver: Receiver, status: int) -> None:
+    """Only its beginning is taken, of one that must have no body nothing, and the next has a connection of its own."""
+    receiver.statuses = [status]
     receiver.body = b"x" * 20_000_000
     subscribe(quick, receiver.url)
     announce(quick, "alert.created")
@@ -177,31 +195,70 @@ def test_a_large_answer_is_not_read_to_its_end(quick: Workshop, receiver: Receiv
     assert deliver(quick, 2) == {"done": 2}
 
 
-def test_connections_are_kept_between_deliveries(quick: Workshop, query: Query) -> None:
-    """One connection serves one delivery after the other."""
-    accepted: list[socket.socket] = []
+@contextmanager
+def answering(*answers: Sequence[bytes]) -> Iterator[tuple[str, list[int]]]:
+    """Answer one request after the other, piece by piece; tell the URL, and how many requests each connection had."""
+    left, heard = deque(answers), list[int]()
 
     def serve(listening: socket.socket) -> None:
-        connection, _ = listening.accept()
-        accepted.append(connection)
-        with connection:
-            for _ in range(3):
-                request = b""
-                while b"\r\n\r\n" not in request or len(request.partition(b"\r\n\r\n")[2]) < int(
-                    request.lower().partition(b"content-length:")[2].split(b"\r\n")[0]
-                ):
-                    request += connection.recv(65536)
-                connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+        while left:
+            connection, _ = listening.accept()
+            connection.settimeout(5)
+            heard.append(0)
+            with connection, connection.makefile("rb") as stream, suppress(ConnectionError):
+                while left and (head := parse_head(stream)):
+                    stream.read(int(head["content-length"]))
+                    heard[-1] += 1
+                    for number, piece in enumerate(left.popleft()):
+                        time.sleep(PAUSE if number else 0)
+                        connection.sendall(piece)
 
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=serve, args=(listening,))
-        thread.start()
-        subscribe(quick, f"http://127.0.0.1:{listening.getsockname()[1]}/", concurrency=1)
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor(1) as threads:
+        listening.settimeout(10)
+        served = threads.submit(serve, listening)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/", heard
+        served.result(20)
+
+
+def parse_head(stream: BinaryIO) -> dict[str, str]:
+    """Read the head of a request: nothing at the end of the connection."""
+    lines = iter(lambda: stream.readline().decode().strip(), "")
+    return {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+
+
+def test_connections_are_kept_between_deliveries(quick: Workshop, query: Query) -> None:
+    """One connection serves one delivery after the other."""
+    with answering(*[[b"HTTP/1.1 204 No Content\r\n\r\n"]] * 3) as (url, heard):
+        subscribe(quick, url, concurrency=1)
         for _ in range(3):
             announce(quick, "alert.created")
         assert deliver(quick, 3) == {"done": 3}
-        thread.join(10)
-    assert len(accepted) == 1
+    assert heard == [3]
+
+
+@pytest.mark.parametrize("interim", [b"102 Processing", b"103 Early Hints", b"101 Switching Protocols"])
+def test_interim_answer_is_no_answer_to_anything(quick: Workshop, query: Query, interim: bytes) -> None:
+    """Its delivery comes again, and the final answer behind it is not taken for that to the next delivery."""
+    final, refusal = (b"HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n" % status for status in (b"200 OK", b"422 No"))
+    with answering([b"HTTP/1.1 " + interim + b"\r\n\r\n", final], [refusal], [refusal]) as (url, heard):
+        subscribe(quick, url, concurrency=1)
+        announce(quick, "alert.created")
+        announce(quick, "alert.created")
+        assert deliver(quick, 3, seconds=5) == {"again": 1, "final": 2}
+    assert heard == [1, 2]
+    statuses = [row["status"] for row in query("SELECT status FROM attempts ORDER BY attempted_at")]
+    assert statuses == [int(interim[:3]), 422, 422]
+
+
+def test_body_of_an_answer_without_one_is_no_answer(quick: Workshop) -> None:
+    """What follows a 204 that announces a body is not taken for the answer to the next delivery."""
+    bodiless = [b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", b"xxxxx"]
+    with answering(bodiless, [b"HTTP/1.1 204 No Content\r\n\r\n"]) as (url, heard):
+        subscribe(quick, url, concurrency=1)
+        announce(quick, "alert.created")
+        announce(quick, "alert.created")
+        assert deliver(quick, 2) == {"done": 2}
+    assert heard == [1, 1]
 
 
 def test_a_redirect_is_final_wherever_it_leads_and_however_much_it_says(
@@ -243,11 +300,17 @@ def test_environment_holds_no_password_for_anybody(
 
 def test_many_open_files_are_no_obstacle(quick: Workshop, receiver: Receiver) -> None:
     """Deliveries go out when every descriptor that is free lies above what select() knows."""
-    held = [os.dup(0) for _ in range(1100)]
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 2000:
+        pytest.skip(f"needs 2,000 open files, and `ulimit -Hn` allows {hard}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    held: list[int] = []
     try:
+        held += (os.dup(0) for _ in range(1100))
         subscribe(quick, receiver.url)
         announce(quick, "alert.created")
         assert deliver(quick, 1) == {"done": 1}
     finally:
         for descriptor in held:
             os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -12,15 +12,16 @@ import pytest
 import redis
 
 from console.connections import Database, open_database
-from console.keys import BATCH, count_uses, reseal_everything
+from console.keys.reseal import BATCH, reseal_everything
+from console.keys.uses import count_uses
 from console.rejections.queries import read_rejection
-from schemas.envelope import Envelope, binding, seal_envelope
-from schemas.journal import append_entry, connect_journal
+from schemas.downstream.subscription import Credentials, generate_secret, seal_credentials, unseal_credentials
+from schemas.journal.append import append_entry, connect_journal
+from schemas.journal.envelope import Envelope, binding, seal_envelope
 from schemas.keyring import key_id, load_keyring
-from schemas.subscription import Credentials, generate_secret, seal_credentials, unseal_credentials
 from tests.integration.conftest import Query
 from tests.integration.test_command_alert_intake import Run, run_command
-from workers.intake.pipeline import drain
+from workers.intake.drain import drain
 from workers.settings import Workshop
 
 STREAM = "alert-intake:journal"
@@ -120,8 +121,8 @@ def test_whole_rotation_leaves_nothing_that_needs_the_old_key(
     assert second.json["resealed"] == {"subscriptions": 0, "rejections": 0, "raw_bodies": 1}
     assert (second.json["removable"], second.json["done"]) == ([old], True)
     assert old in run("keys", "rotate").out
-    noted = query("SELECT action, subject FROM operations ORDER BY id LIMIT 1")
-    assert noted == [{"action": "rotate", "subject": "sealing keys"}]
+    noted = query("SELECT action, subject FROM operations ORDER BY id LIMIT 2")
+    assert noted == [{"action": action, "subject": "sealing keys"} for action in ("begin to rotate", "rotate")]
 
     remove_last_key(key_file)
     keyring = reloaded(workshop).keyring

@@ -12,11 +12,11 @@ import pytest
 import redis
 from uuid_utils.compat import uuid7
 
-from schemas.envelope import Envelope, seal_envelope
-from schemas.journal import append_entry, connect_journal
+from schemas.journal.append import append_entry, connect_journal
+from schemas.journal.envelope import Envelope, seal_envelope
 from tests.integration.conftest import Query
-from workers.connections import connect_database
-from workers.intake.pipeline import drain
+from workers.database.connections import connect_database
+from workers.intake.drain import drain
 from workers.settings import Workshop
 
 STREAM = "alert-intake:journal"

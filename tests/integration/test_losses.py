@@ -7,12 +7,13 @@ import psycopg
 import pytest
 import redis
 
-from console.books.audit import Account, audit_books
-from schemas.journal import GROUP, connect_journal
+from console.books.audit import audit_books
+from schemas.journal.account import Account
+from schemas.journal.append import GROUP, connect_journal
 from tests.integration.conftest import Query
 from tests.integration.test_drain import drain_all, push
+from workers.intake.drain import drain
 from workers.intake.incarnation import incarnation_key
-from workers.intake.pipeline import drain
 from workers.settings import Workshop
 
 STREAM = "alert-intake:journal"
@@ -53,7 +54,7 @@ def test_what_comes_again_has_no_second_effect_and_the_books_balance(
 ) -> None:
     """Settled entries that reappear are known, and settled ones that the journal forgot are not held against it."""
     push(client, workshop, *alerts("A1", "A2"))
-    drain(workshop, "drain@test/0", 0.1)
+    drain_all(client, workshop)
     push(client, workshop, *alerts("A3"))
     then = remember(client)
     push(client, workshop, *alerts("A4", "A5"))

@@ -14,19 +14,19 @@ import pytest
 import redis
 from uuid_utils.compat import uuid7
 
-from console.downstream.subscriptions import remove_subscription, set_state
+from console.downstream.turns import remove_subscription, set_state
 from console.feed.events import read_events, read_horizon
-from schemas.alert import Alert
-from schemas.envelope import Envelope, seal_envelope
-from schemas.journal import append_entry, connect_journal
-from schemas.notices import Notices
+from schemas.alert.alert import Alert
+from schemas.journal.append import append_entry, connect_journal
+from schemas.journal.envelope import Envelope, seal_envelope
+from schemas.settings.notices import Notices
 from tests.integration.conftest import Query
 from tests.integration.downstream import QUICK, Receiver, announce, deliver, subscribe, tuned
-from workers.connections import connect_database
+from workers.database.connections import connect_database
+from workers.database.rows import insert_rows
 from workers.deadline import Deadline
 from workers.intake.claims import ALERT_COLUMNS
-from workers.intake.pipeline import drain
-from workers.intake.rows import insert_rows
+from workers.intake.drain import drain
 from workers.notices.accounts import audit_accounts
 from workers.notices.books import audit_books
 from workers.notices.expiring import SELECT_EXPIRING
@@ -279,7 +279,7 @@ def test_audit_while_drains_run_finds_nothing(quick: Workshop, client: redis.Red
 def test_every_tick_has_its_task(environment: dict[str, str]) -> None:
     """What the metronome sends is what workers know, each with a bound on how many may wait."""
     program = (
-        "from workers.tasks import app; from workers.metronome import MOST_WAITING, SCHEDULE\n"
+        "from workers.tasks import app; from workers.pool.metronome import MOST_WAITING, SCHEDULE\n"
         "sent = {entry['task'] for entry in SCHEDULE.values()}\n"
         "assert sent == set(MOST_WAITING) == {name for name in app.tasks if name.startswith('workers.')}, sent"
     )

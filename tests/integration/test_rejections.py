@@ -22,13 +22,14 @@ from console.rejections.envelope import BadCorrection, NotReplayable
 from console.rejections.queries import Sought, read_rejection
 from console.rejections.replay import Desk, NoSuchRejection, NotOpen, Replay, discard_rejection, replay_rejection
 from deploy.embedded.settings import Secrets
-from schemas.configuration import Configuration
-from schemas.envelope import Envelope, seal_envelope
-from schemas.journal import JournalFull, append_entry, connect_journal
+from schemas.journal.append import append_entry, connect_journal
+from schemas.journal.envelope import Envelope, seal_envelope
+from schemas.journal.room import JournalFull
+from schemas.settings.configuration import Configuration
 from tests.integration.conftest import Query
 from tests.integration.console_server import Client, run_console
 from tests.integration.test_command_alert_intake import Run, run_command
-from workers.intake.pipeline import drain
+from workers.intake.drain import drain
 from workers.settings import Workshop
 
 STREAM = "alert-intake:journal"

@@ -3,11 +3,11 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 
-from schemas.envelope import Envelope, seal_envelope
-from schemas.journal import append_entry, connect_journal
+from schemas.journal.append import append_entry, connect_journal
+from schemas.journal.envelope import Envelope, seal_envelope
 from tests.integration.conftest import Query
-from workers.connections import connect_database
-from workers.intake.pipeline import drain
+from workers.database.connections import connect_database
+from workers.intake.drain import drain
 from workers.intake.relink import relink_batch, relink_stored
 from workers.settings import Workshop
 

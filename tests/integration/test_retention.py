@@ -16,17 +16,17 @@ import redis
 
 from console.books.audit import audit_books
 from console.connections import open_database
-from schemas.envelope import Envelope, seal_envelope
-from schemas.journal import append_entry, connect_journal
-from schemas.retention import Retention
+from schemas.journal.append import append_entry, connect_journal
+from schemas.journal.envelope import Envelope, seal_envelope
+from schemas.settings.retention import Retention
 from tests.integration.conftest import Query
-from workers import partitions
-from workers.connections import connect_database
+from workers.database.connections import connect_database
 from workers.deadline import Deadline
-from workers.intake.pipeline import drain
-from workers.removal import Removed, first_id_of
-from workers.retention import enforce_retention, maintain, month_of
+from workers.intake.drain import drain
 from workers.settings import Workshop
+from workers.upkeep import partitions
+from workers.upkeep.removal import Removed, first_id_of
+from workers.upkeep.retention import enforce_retention, maintain, month_of
 
 STREAM = "alert-intake:journal"
 PARENTS = ("receipts", "endings", "raw_bodies", "revisions", "attempts")

@@ -1,7 +1,9 @@
 """Subscriptions and deliveries over the API, and many deliveries by command: real gunicorn, real servers."""
 
 import json
+import time
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -9,16 +11,20 @@ from uuid import uuid4
 import psycopg
 import pytest
 import requests
+from uuid_utils.compat import uuid7
 
 from console.connections import Database, prepare_session
 from console.downstream.deliveries import Sought
 from console.downstream.retries import bound_sought, retry_matching
-from console.downstream.subscriptions import remove_subscription
+from console.downstream.subscriptions import rotate_signing_secret
+from console.downstream.turns import remove_subscription, set_state
+from console.paging import write_cursor
 from deploy.embedded.settings import Secrets
-from schemas.subscription import check_secret, unseal_credentials
+from schemas.downstream.subscription import check_secret, unseal_credentials
 from tests.integration.conftest import Query
 from tests.integration.console_server import Client, run_console
-from tests.integration.downstream import Receiver, announce, deliver, subscribe
+from tests.integration.downstream import Receiver, announce, announce_together, deliver, make_alert, subscribe
+from workers.intake.outcomes import Event
 from workers.settings import Workshop
 
 WHOLE: dict[str, Any] = {
@@ -88,6 +94,21 @@ def test_a_subscription_lives_from_post_to_delete(console: Client, workshop: Wor
     assert not any(word in log for word in ("hidden", "whsec_"))
 
 
+def test_overlap_ends_by_the_clock_of_the_database(
+    quick: Workshop, writer: Database, query: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the console's own clock is wrong a replaced secret signs for as long as was asked all the same."""
+    name = subscribe(quick, "https://orders.example/hook")
+    right = time.time
+    monkeypatch.setattr(time, "time", lambda: right() - 7200)
+    rotate_signing_secret(writer, quick.keyring, name, 3600, "test")
+    writer.commit()
+    monkeypatch.undo()
+    (row,) = query("SELECT sealed, extract(epoch FROM now())::float8 AS now FROM subscriptions")
+    (former,) = unseal_credentials(row["sealed"], name, quick.keyring).retiring
+    assert abs(former.until - row["now"] - 3600) < 60
+
+
 def test_a_subscription_is_found_by_name(console: Client) -> None:
     """Its name serves as well as its id, and the least that is needed has the defaults."""
     assert send(console, "POST", "/v1/subscriptions", {"name": "a", "url": "https://a.example/"}).status_code == 201
@@ -103,6 +124,7 @@ REFUSED: list[tuple[object, int, str]] = [
     ({"name": "a", "url": "http://a.example:0/"}, 422, "url"),
     ({"name": "a", "url": "https://a.example/", "events": ["alert.craeted"]}, 422, "craeted"),
     ({"name": "a", "url": "https://a.example/", "filters": {"merchant": ["M1"]}}, 422, "merchant"),
+    ({"name": "a", "url": "https://a.example/", "filters": {"kinds": ["fraud"]}}, 422, "customer_dispute"),
     ({"name": "a", "url": "https://a.example/", "leave_out": ["id"]}, 422, "leave out"),
     ({"name": "a", "url": "https://a.example/", "rate_limit": 0}, 422, "rate_limit"),
     ({"name": "a", "url": "https://a.example/", "timeout": 1000}, 422, "timeout"),
@@ -186,7 +208,8 @@ def test_many_deliveries_are_retried_batch_by_batch(
     """All that were given up since a moment are due again, in the order in which they came up, and noted."""
     subscription_id = subscribe(quick, receiver.url, concurrency=1)
     other = subscribe(quick, "https://other.example/")
-    announced = [announce(quick, "alert.created") for _ in range(2500)]
+    announced = [str(uuid7()) for _ in range(2500)]
+    announce_together(quick, [Event("alert.created", make_alert(alert_id)) for alert_id in announced])
     query("UPDATE outbox SET state = 'given_up', attempts = 13, ended_at = now() RETURNING 1")
     query("UPDATE outbox SET created_at = created_at - interval '1 day' WHERE alert_id = %s RETURNING 1", announced[0])
     (named,) = query(
@@ -206,6 +229,30 @@ def test_many_deliveries_are_retried_batch_by_batch(
     assert receiver.alerts() == announced[1 : 1 + len(receiver.received)]
 
 
+def test_what_is_held_for_its_enrichment_is_not_retried(
+    console: Client, quick: Workshop, receiver: Receiver, writer: Database, query: Query
+) -> None:
+    """Neither with many nor alone: an alert does not go out without its order because somebody is impatient."""
+    subscription_id = subscribe(quick, receiver.url)
+    held, waiting, overdue = (announce(quick, "alert.created") for _ in range(3))
+    query("UPDATE outbox SET due_at = now() + interval '1 hour', held = alert_id = %s, attempts = (alert_id <> %s)::int"
+          " RETURNING 1", held, held)  # fmt: skip
+    query("UPDATE outbox SET due_at = now(), held = true, attempts = 0 WHERE alert_id = %s RETURNING 1", overdue)
+    (named,) = query(
+        "SELECT name, now() - interval '1 hour' AS since FROM subscriptions WHERE id = %s", subscription_id
+    )
+    bounded, total = bound_sought(writer, Sought("due", named["name"], named["since"]))
+    assert total == 1
+    assert list(retry_matching(writer, bounded, "test")) == [1]
+    (due,) = query("SELECT alert_id::text FROM outbox WHERE due_at <= now() AND NOT held")
+    assert due["alert_id"] == waiting
+    ids = {row["alert_id"]: row["id"] for row in query("SELECT alert_id::text, id FROM outbox")}
+    refused = send(console, "POST", f"/v1/deliveries/{ids[held]}/retry")
+    assert (refused.status_code, "remote enrichers" in refused.json()["detail"]) == (409, True)
+    assert query("SELECT due_at > now() AS later FROM outbox WHERE alert_id = %s", held) == [{"later": True}]
+    assert send(console, "POST", f"/v1/deliveries/{ids[overdue]}/retry").status_code == 200
+
+
 def test_removing_takes_a_large_backlog_in_parts(
     quick: Workshop, writer: Database, query: Query, receiver: Receiver
 ) -> None:
@@ -218,3 +265,109 @@ def test_removing_takes_a_large_backlog_in_parts(
     remove_subscription(writer, removed, "test")
     assert query("SELECT id::text FROM subscriptions") == [{"id": kept}]
     assert query("SELECT subscription_id::text FROM outbox") == [{"subscription_id": kept}]
+
+
+def test_removal_that_was_cut_short_is_noted_all_the_same(quick: Workshop, writer: Database, query: Query) -> None:
+    """Whatever ends it between two batches: who began is noted with the first, and begun again it comes to its end."""
+    removed = subscribe(quick, "https://gone.example/")
+    announce(quick, "alert.created")
+    query("INSERT INTO outbox (id, event_id, subscription_id, alert_id) SELECT gen_random_uuid(), e.id, %s, e.alert_id"
+          " FROM events e, generate_series(1, 25000) RETURNING 1", removed)  # fmt: skip
+    query("""
+        SELECT 1; CREATE FUNCTION cut_short() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF (SELECT count(*) FROM outbox) < 20000 THEN RAISE EXCEPTION 'cut short'; END IF; RETURN NULL;
+        END $$; CREATE TRIGGER cut_short BEFORE DELETE ON outbox EXECUTE FUNCTION cut_short();
+    """)
+    with pytest.raises(psycopg.errors.RaiseException):
+        remove_subscription(writer, removed, "somebody")
+    assert query("SELECT count(*) AS left FROM outbox") == [{"left": 15001}]
+    assert query("SELECT state FROM subscriptions") == [{"state": "paused"}]
+    (named,) = query("SELECT name FROM subscriptions")
+    begun = {"actor": "somebody", "action": "begin to remove subscription", "subject": removed, "note": named["name"]}
+    noted = "SELECT actor, action, subject, note FROM operations ORDER BY id"
+    assert query(noted) == [begun]
+    query("SELECT 1; DROP TRIGGER cut_short ON outbox")
+    remove_subscription(writer, removed, "somebody")
+    assert query("SELECT id FROM outbox UNION ALL SELECT id FROM subscriptions") == []
+    assert query(noted) == [begun, begun, begun | {"action": "remove subscription"}]
+
+
+def test_what_a_turn_to_the_same_state_changes_is_noted(quick: Workshop, writer: Database, query: Query) -> None:
+    """Resumed while it is active it forgets failures and hurries what was postponed: noted, if it has an effect."""
+    own_id = subscribe(quick, "https://service.example/", name="service")
+    announce(quick, "alert.created")
+    noted = "SELECT actor, action, subject, note FROM operations ORDER BY id"
+    with writer.transaction():
+        set_state(writer, own_id, "active", "somebody")
+    assert query(noted) == []
+    postpone = "UPDATE outbox SET attempts = 3, due_at = now() + interval '1 hour' RETURNING 1"
+    fail = "UPDATE subscriptions SET failures = 4, failing_since = now() RETURNING 1"
+    done = {"actor": "somebody", "action": "resume subscription", "subject": own_id}
+    for change, note in (
+        ((postpone,), "was active; postponed deliveries due at once: 1"),
+        ((fail,), "was active; failures forgotten: 4"),
+        ((fail, postpone), "was active; failures forgotten: 4; postponed deliveries due at once: 1"),
+        (("UPDATE subscriptions SET asked_until = now() + interval '1 hour' RETURNING 1",),
+         "was active; what its receiver asked for forgotten"),
+    ):  # fmt: skip
+        for statement in change:
+            query(statement)
+        for _ in range(2):  # the second changes nothing
+            with writer.transaction():
+                set_state(writer, own_id, "active", "somebody")
+        assert query(noted)[-1] == done | {"note": note}
+    assert len(query(noted)) == 4
+    assert query("SELECT FROM subscription_log") == []
+    query(fail)
+    with writer.transaction():
+        set_state(writer, own_id, "paused", "somebody")
+    assert query(noted)[-1] == done | {"action": "pause subscription", "note": "was active"}
+
+
+NAMED = (
+    ("GET", "", None), ("PATCH", "", {"state": "paused"}), ("PATCH", "", {"rate_limit": 1}),
+    ("POST", "/rotate-secret", None), ("DELETE", "", None),
+)  # fmt: skip
+
+
+def test_no_subscription_has_a_name_with_control_characters(console: Client) -> None:
+    """Whatever is asked of one it is a 404, as with any name that is none, and a 401 without the token."""
+    for name, (method, path, document) in product(("%00", "a%00b", "%07", "%C2%85"), NAMED):
+        place = f"/v1/subscriptions/{name}{path}"
+        answered = send(console, method, place, document)
+        assert (answered.status_code, answered.headers["Content-Type"]) == (404, "application/problem+json"), method
+        assert "there is no subscription" in answered.json()["detail"].casefold()
+        assert console.problem(f"/subscriptions/{name}")["status"] == 404
+        assert requests.request(method, console.url + place, json=document, timeout=20).status_code == 401
+
+
+def test_a_cursor_with_control_characters_is_none(console: Client) -> None:
+    """Nobody was given one, whatever list it claims to be of: 400."""
+    for path, cursor in (
+        ("subscriptions", write_cursor("subscriptions", "\0")),
+        ("subscriptions", write_cursor("subscriptions", "a\x07")),
+        ("subscriptions", write_cursor("subscriptions", "a\x85")),
+        ("deliveries", write_cursor("deliveries", f"{uuid4()}\0")),
+        ("rejections", write_cursor("rejections", "2026-11-20T12:00:00+00:00", f"{uuid4()}\0")),
+        ("rejections", write_cursor("rejections", "2026-11-20T12:00:00+00:00\0", str(uuid4()))),
+        ("rejections", write_cursor("rejections", "0001-01-01T00:00:00+14:00", str(uuid4()))),
+        ("deliveries", write_cursor("deliveries", f"urn:uuid:{uuid4()}")),
+    ):
+        assert console.problem(f"/v1/{path}", cursor=cursor)["status"] == 400, cursor
+    urn = write_cursor("rejections", "2026-11-20T12:00:00+00:00", f"urn:uuid:{uuid4()}")
+    assert console.get("/v1/rejections", cursor=urn)["data"] == []
+
+
+def test_a_value_that_the_database_cannot_hold_is_no_fault(console: Client, query: Query) -> None:
+    """What is looked at nowhere before is answered with 400 when PostgreSQL refuses it, and quoted in no log."""
+    send(console, "POST", "/v1/subscriptions", {"name": "a", "url": "https://a.example/"})
+    answered = send(console, "PATCH", "/v1/subscriptions/a", {"filters": {"merchants": ["hidden\0"]}})
+    assert (answered.status_code, answered.headers["Content-Type"]) == (400, "application/problem+json")
+    assert answered.json()["detail"] == "The request holds a value that cannot be stored or looked for."
+    assert query("SELECT filters FROM subscriptions") == [{"filters": {}}]
+    headers = {"Authorization": f"Bearer {console.token}"}
+    assert requests.post(f"{console.url}/subscriptions/%00/pause", headers=headers, timeout=20).status_code == 400
+    log = console.process.errors.read_text()
+    assert '"event": "data_refused"' in log
+    assert "hidden" not in log
+    assert "Traceback" not in log

@@ -1,5 +1,6 @@
 """One trace from a push to its deliveries, told to a real collector; and without one, nothing."""
 
+import base64
 import json
 import os
 import re
@@ -13,17 +14,21 @@ from pathlib import Path
 import pytest
 
 from deploy.embedded.settings import Secrets
-from schemas.secret import ConfigurationError
-from schemas.tracing import is_wanted, open_spans
+from schemas.settings.secret import ConfigurationError
+from schemas.telemetry.tracing import is_wanted, open_spans
 from tests.conftest import CertificateFiles
+from tests.e2e.bodies import dispute
+from tests.e2e.test_privacy import disguises
+from tests.gunicorn import ROOT, Process, run_door, wait_for
 from tests.integration.collector import Collector, run_collector
-from tests.integration.door import ROOT, Equipment, Process, Sender, run_door, wait_for
+from tests.integration.door import Equipment, Sender
 from tests.integration.downstream import Receiver, subscribe
 from tests.integration.workers import Worker, run_worker
 from workers.settings import Workshop
 
 TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 CLIENT, CONSUMER, SERVER = 3, 5, 2
+CARD = "4916338506082832"  # Luhn-valid
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +67,13 @@ def test_one_trace_leads_from_the_push_to_the_delivery(site: Site, workshop: Wor
     subscribe(workshop, receiver.url)
     answer = site.sender.push()
     assert answer.status == 200
-    wait_for(lambda: site.collector.named("deliver"))
-    wait_for(lambda: site.collector.named("store"))
+    wait_for(lambda: all(map(site.collector.named, ("push", "store", "deliver"))))
     (push,), (store,), (deliver,) = map(site.collector.named, ("push", "store", "deliver"))
     assert {push.trace} == {store.trace} == {deliver.trace}
     assert (push.parent, store.parent, deliver.parent) == ("", push.id, push.id)
     assert (push.kind, store.kind, deliver.kind) == (SERVER, CONSUMER, CLIENT)
-    assert push.began <= store.began <= store.ended <= deliver.ended
+    assert push.began <= store.began <= store.ended
+    assert store.began <= deliver.began <= deliver.ended  # the batch may still be settled while it is delivered
     request_id = answer.headers["X-Request-Id"]
     for span in (push, store, deliver):
         assert span.facts["alert_intake.request_id"] == request_id
@@ -93,15 +98,37 @@ def test_what_fails_is_told_and_tried_again_in_the_same_trace(
     assert deliver.facts["http.response.status_code"] == "404"
     site.sender.push()
     wait_for(lambda: len(site.collector.named("store")) == 2)
-    assert len({span.trace for span in site.collector.named("push")}) == 2
+    wait_for(lambda: len({span.trace for span in site.collector.named("push")}) == 2)
     assert len(site.collector.named("deliver")) == 1  # a duplicate goes nowhere
+
+
+def test_no_canary_reaches_a_collector(site: Site, workshop: Workshop, receiver: Receiver) -> None:
+    """A card number, a password, a contact and a receiver's token, through every ending: no span tells of them."""
+    password, contact, token = "canary-password-5d1c", "canary-5d1c@example.org", "canary-token-5d1c"
+    receiver.statuses = [500, 204]
+    receiver.body = CARD.encode()
+    subscribe(workshop, f"{receiver.url}?token={token}")
+    basic = "Basic " + base64.b64encode(f"ethoca:{password}".encode()).decode()
+    body = json.dumps(dispute("TRACED", issuer=CARD, descriptorContact=contact, unknown={"deep": [CARD, contact]}))
+    bodies = (body.encode(), body[:-3].encode(), json.dumps({"payload": CARD, "descriptorContact": contact}).encode())
+    assert [site.sender.push(body=one).status for one in bodies] == [200, 400, 400]
+    assert site.sender.push(body=bodies[0], headers={"Authorization": basic}).status == 401
+    assert site.sender.push(path=f"/push/{CARD}?password={password}", body=bodies[0]).status == 404
+    wait_for(lambda: len(site.collector.named("push")) >= 3)
+    wait_for(lambda: len(site.collector.named("store")) >= 3)
+    wait_for(lambda: len(site.collector.named("deliver")) >= 2)
+    told = b"".join(site.collector.bodies)
+    assert b"alert_intake.request_id" in told
+    for canary in (CARD, password, contact, token):
+        for form in disguises(canary):
+            assert form not in told, canary
 
 
 def test_request_id_stands_in_the_log_of_every_part(site: Site, workshop: Workshop, receiver: Receiver) -> None:
     """The door's line, the batch's line and the delivery's line name the push by one request id, in one line each."""
     subscribe(workshop, receiver.url)
     request_id = site.sender.push().headers["X-Request-Id"]
-    wait_for(lambda: site.worker.lines("delivery_attempted"))
+    wait_for(lambda: site.worker.lines("delivery_attempted") and site.worker.lines("batch_stored"))
     assert site.door.line(request_id)["event"] == "acknowledged"
     (batch,) = site.worker.lines("batch_stored")
     assert batch["requests"] == [request_id]
@@ -116,7 +143,8 @@ def test_off_it_costs_no_import(monkeypatch: pytest.MonkeyPatch) -> None:
     assert open_spans("ingress") is None
     program = (  # redis-py looks for OpenTelemetry by itself, so not all of it is absent
         "import json, sys, ingress.app, workers.tasks;"
-        "print(json.dumps([m for m in sys.modules if m.startswith(('schemas.spans', 'opentelemetry.exporter'))]))"
+        "wanted = ('schemas.telemetry.spans', 'opentelemetry.exporter');"
+        "print(json.dumps([module for module in sys.modules if module.startswith(wanted)]))"
     )
     environment = {"PATH": os.environ["PATH"], "BROKER_URL": "redis://127.0.0.1:1/0"}
     said = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, check=True)
@@ -126,7 +154,7 @@ def test_off_it_costs_no_import(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_switched_on_without_its_packages_it_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """An endpoint without the packages is a fault of the configuration that names both."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
-    monkeypatch.setattr("schemas.tracing.find_spec", lambda _name: None)
+    monkeypatch.setattr("schemas.telemetry.tracing.find_spec", lambda _name: None)
     with pytest.raises(ConfigurationError, match=r"OTEL_EXPORTER_OTLP_ENDPOINT.*alert-intake\[tracing\]"):
         is_wanted()
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")

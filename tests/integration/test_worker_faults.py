@@ -9,13 +9,13 @@ import psycopg
 import pytest
 import redis
 
-from schemas.envelope import Envelope, seal_envelope
-from schemas.journal import append_entry, connect_journal
+from schemas.journal.append import append_entry, connect_journal
+from schemas.journal.envelope import Envelope, seal_envelope
 from tests.integration.conftest import Query
-from workers import connections
-from workers.broker import RETRY_SECONDS, EagerConnection
-from workers.connections import connect_database
-from workers.intake.pipeline import drain
+from workers.database import connections
+from workers.database.connections import connect_database
+from workers.intake.drain import drain
+from workers.pool.broker import RETRY_SECONDS, EagerConnection
 from workers.settings import Workshop
 
 STREAM = "alert-intake:journal"

@@ -12,9 +12,10 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from schemas.envelope import Envelope, seal_envelope
-from schemas.journal import append_entry, connect_journal
-from tests.integration.door import ETHOCA_BODY, wait_for
+from schemas.journal.append import append_entry, connect_journal
+from schemas.journal.envelope import Envelope, seal_envelope
+from tests.gunicorn import wait_for
+from tests.integration.door import ETHOCA_BODY
 from tests.integration.workers import Worker, run_worker
 from tests.ports import free_port
 from workers.settings import Workshop
@@ -91,8 +92,9 @@ def test_counts_survive_the_processes_that_made_them(watched: Watched, workshop:
 
 
 def test_rejections_count_by_reason_and_begin_at_zero(watched: Watched, workshop: Workshop) -> None:
-    """A rejection is an increase of a counter that was there before it."""
+    """A rejection is an increase of a counter that was there before it, and so is a rare task that fails."""
     text = requests.get(watched.url + "/metrics", timeout=10).text
+    assert 'alert_intake_ticks_total{outcome="failed",task="audit"} 0.0' in text
     assert 'alert_intake_rejections_total{reason="poisoned"} 0.0' in text
     push(workshop, "")
     wait_for(lambda: watched.read("alert_intake_rejections_total", reason="no_alert_id") == 1)

@@ -7,14 +7,14 @@ from pathlib import Path
 import redis
 from celery import Celery
 
-from tests.integration.door import ROOT, wait_for
+from tests.gunicorn import ROOT, wait_for
 from tests.tether import tether
 
 # Less patient than the real one; everything else is as it is.
 IMPATIENT = """
-import workers.liveness, workers.watchdog
-workers.liveness.SILENCE_SECONDS = 2.0
-workers.watchdog.LOOK_SECONDS = 0.5
+import workers.pool.liveness, workers.pool.watchdog
+workers.pool.liveness.SILENCE_SECONDS = 2.0
+workers.pool.watchdog.LOOK_SECONDS = 0.5
 from celery.__main__ import main
 main()
 """

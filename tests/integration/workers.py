@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.integration.door import ROOT, wait_for
+from tests.gunicorn import ROOT, wait_for
 from tests.tether import tether
 
 

@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from schemas import ethoca, reseller
-from schemas.alert import Alert, Message
-from schemas.document import read_document
+from schemas.alert.alert import Alert, Message
+from schemas.formats import ethoca, reseller
+from schemas.formats.document import read_document
 from schemas.keyring import Keyring
-from schemas.sources import Source
+from schemas.settings.sources import Source
 
 ETHOCA = Source(name="ethoca", format="ethoca", network="ethoca", subjects=("CN=client",))
 RESELLER = Source(name="reseller", format="reseller", subjects=("CN=client",), repair="bare-uuid")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from schemas.forwarding import Forwarding
-from workers.delivery.addresses import Reach
+from schemas.settings.forwarding import Forwarding
+from workers.outgoing.addresses import Reach
 
 PUBLIC = Reach.read(Forwarding())
 

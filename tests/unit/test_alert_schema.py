@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from schemas.alert_schema import readers_of, schema_of
-from schemas.reading import load_facts
-from schemas.vocabulary import ALIASES
+from schemas.alert.vocabulary import ALIASES
+from schemas.formats.alert_schema import readers_of, schema_of
+from schemas.formats.reading import load_facts
 
 if TYPE_CHECKING:
-    from schemas.alert import Facts, Problem
+    from schemas.alert.alert import Facts
+    from schemas.alert.problem import Problem
 
 VALUES = st.one_of(
     st.text(),

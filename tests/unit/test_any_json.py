@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.alert import FACTS, Message
-from schemas.content import content_of
-from schemas.document import parse_json
-from schemas.forwarded import forward_body
-from schemas.presented import present_alert
-from schemas.vocabulary import ALIASES
+from schemas.alert.alert import FACTS, Message
+from schemas.alert.content import content_of
+from schemas.alert.presented import present_alert
+from schemas.alert.vocabulary import ALIASES
+from schemas.downstream.forwarded import forward_body
+from schemas.formats.document import parse_json
 from tests.unit.messages import ETHOCA, RECEIVED_AT, RESELLER, alert_of, read_body, read_ethoca, read_reseller
-from workers.enrich.local import enrich_alert
-from workers.enrich.rules import Rules
+from workers.enrichers.enricher import Rules
+from workers.enrichers.local import enrich_alert
 
 LEAVES = (
     st.none()

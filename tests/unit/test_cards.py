@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.cards import card_network, has_luhn_sum, is_card_number, mask_cards
+from schemas.alert.cards import card_network, has_luhn_sum, is_card_number, mask_cards
 from tests.unit.messages import ETHOCA, KEYRING, listed, read_body, read_ethoca, sample
 
 # The card networks' published test numbers.
@@ -22,11 +22,22 @@ NUMBERS = {
     "6200000000000005": "unionpay",
     "6759649826438453": "maestro",
 }
+# Made up, with a right sum, in the ranges of networks that publish no test numbers.
+REGIONAL = {
+    "6363681234567894": "elo",
+    "6370951234567892": "hipercard",
+    "9704123456789015": "napas",
+    "9704123456789012345": "napas",
+    "8600123456789012": "uzcard",
+    "9860123456789015": "humo",
+    "2205123456789014": "mir",
+    "8212345678901238": "rupay",
+}
 
 
-@pytest.mark.parametrize(("number", "network"), NUMBERS.items())
-def test_test_numbers_are_known_and_masked(number: str, network: str) -> None:
-    """The networks' own test numbers are recognised; six digits before and four behind stay."""
+@pytest.mark.parametrize(("number", "network"), [*NUMBERS.items(), *REGIONAL.items()])
+def test_numbers_of_each_network_are_known_and_masked(number: str, network: str) -> None:
+    """Every network's numbers are recognised; six digits before and four behind stay."""
     assert card_network(number) == network
     assert mask_cards(f"paid by {number}!") == f"paid by {number[:6]}{'*' * (len(number) - 10)}{number[-4:]}!"
 
@@ -38,6 +49,9 @@ def test_test_numbers_are_known_and_masked(number: str, network: str) -> None:
         ("510000", "mastercard"),
         ("341111", "amex"), ("644000", "discover"), ("360000", "diners"), ("358900", "jcb"), ("620000", "unionpay"),
         ("220000", "mir"), ("639000", "maestro"), ("800012", None), ("411111", "visa"), ("41111111", "visa"),
+        ("220599", "mir"), ("220600", None), ("636368", "elo"), ("636369", None), ("637095", "hipercard"),
+        ("637096", None), ("970400", "napas"), ("970500", None), ("860000", "uzcard"), ("860100", None),
+        ("986000", "humo"), ("986100", None), ("820000", "rupay"), ("830000", None),
     ],
 )  # fmt: skip
 def test_ranges_and_their_borders(prefix: str, network: str | None) -> None:
@@ -50,6 +64,9 @@ def test_ranges_and_their_borders(prefix: str, network: str | None) -> None:
     [
         ("4111 1111 1111 1111", "4111 11** **** 1111"),
         ("4111-1111-1111-1111", "4111-11**-****-1111"),
+        ("4111_1111_1111_1111", "4111_11**_****_1111"),
+        ("4111/1111/1111/1111", "4111/11**/****/1111"),
+        ("4111+1111+1111+1111", "4111+11**+****+1111"),
         ("4111.1111.1111.1111", "4111.11**.****.1111"),
         ("4111\u00a01111\u00a01111\u00a01111", "4111\u00a011**\u00a0****\u00a01111"),
         ("card4111111111111111x", "card411111******1111x"),
@@ -57,11 +74,29 @@ def test_ranges_and_their_borders(prefix: str, network: str | None) -> None:
         ("8005550100 4111111111111111", "8005550100 411111******1111"),
         ("4111111111111111,5555555555554444", "411111******1111,555555******4444"),
         ("4111111111111111 5555555555554444", "411111******1111 555555******4444"),
+        ("4111  -  1111  -  1111  -  1111", "4111  -  11**  -  ****  -  1111"),
+        ("4111,1111,1111,1111", "4111,11**,****,1111"),
+        ("4111:1111:1111:1111", "4111:11**:****:1111"),
+        ("4111|1111|1111|1111", "4111|11**|****|1111"),
+        ("4111, 1111, 1111, 1111", "4111, 11**, ****, 1111"),
+        ("4111 | 1111 | 1111 | 1111", "4111 | 11** | **** | 1111"),
+        ("3782  -  822463  -  10005", "3782  -  82****  -  *0005"),
     ],
 )
 def test_card_numbers_are_found_however_written(text: str, masked: str) -> None:
     """Spaces, dashes and dots between, letters and other numbers around do not hide a card number."""
     assert mask_cards(text) == masked
+
+
+@pytest.mark.parametrize(
+    "gap",
+    [*"\u2212\uff0d\u00ad\u200b\u200c\u200d\u2060\ufeff", " \u2212 ", " \u200b\u00ad\u200b "],
+    ids=ascii,
+)
+def test_dashes_and_what_is_not_seen_hide_no_card_number(gap: str) -> None:
+    """A minus sign, a full-width one, soft hyphens and blanks without a width stand between as a dash does."""
+    number = gap.join(("4111", "1111", "1111", "1111"))
+    assert mask_cards(f"by {number}.") == f"by {gap.join(('4111', '11**', '****', '1111'))}."
 
 
 @pytest.mark.parametrize(
@@ -78,6 +113,17 @@ def test_card_numbers_are_found_however_written(text: str, masked: str) -> None:
         "41111111-1111-1111-8111-111111111111",  # a UUID
         "411111******1111",
         "",
+        "411,111,111,111,111,1",  # thousands, and what else has commas
+        "4,111,111,111,111,111",
+        "41:11:11:11:11:11:11:11",
+        "4111      1111      1111      1111",  # columns
+        "4    1    1    1    1    1    1    1    1    1    1    1    1    1    1    1",
+        "411111111111",  # 12 digits
+        "+82 2 312 3456, +82 2 312 3457",
+        "+998 90 123 45 67",
+        "2026-11-20 17:11:05, 2026-11-20 17:11:06",
+        "82.00, 8600.00, 9860.00, 9704.00",
+        "22.01.2026  -  01.04.2026",  # a sum and a range that fit, but of two dates
     ],
 )
 def test_what_is_no_card_number_stays(text: str) -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from schemas.configuration import load_configuration, require_address
-from schemas.secret import ConfigurationError, Secret
-from schemas.sources import Basic, Header
+from schemas.settings.configuration import load_configuration, require_address
+from schemas.settings.secret import ConfigurationError, Secret
+from schemas.settings.sources import Basic, Header
 
 SEALING = """
 [sealing]

@@ -6,8 +6,8 @@ from typing import Any
 from console.access.caller import role_needed
 from console.web.openapi.alerts import ALERT
 from console.web.openapi.document import describe_api
-from schemas.alert import Alert
-from schemas.presented import present_alert
+from schemas.alert.alert import Alert
+from schemas.alert.presented import present_alert
 
 
 def references(node: object) -> Iterator[str]:

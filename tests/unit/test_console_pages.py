@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import click
 import pytest
 
 from console.books.history import HOUR, STEP, draw_count, draw_level, draw_rate
 from console.books.samples import Sample
 from console.books.workers import Worker, remember
+from console.command import main
 from console.pages.certificates import Certificate
 from console.pages.deadline import tell_deadline
+from console.pages.neighbours import Neighbours
 from console.pages.plot import HEIGHT, WIDTH, draw_plot
 from console.pages.standing import Standing
 from console.pages.timeline import tell_story
@@ -135,7 +138,7 @@ def test_story_tells_every_push_and_attempt_in_order() -> None:
 
     delivery = {"id": "d1", "event": "alert.created", "subscription": "shop", "attempts": 2, "due_at": NOW,
                 "ended_at": NOW + timedelta(seconds=3), "log": [attempt(1, 503, None), attempt(2, 200, None)],
-                "state": "delivered"}  # fmt: skip
+                "state": "delivered", "held": False}  # fmt: skip
     lost = delivery | {"id": "d2", "state": "given_up", "log": [attempt(1, None, "timeout")]}
     alert = {
         "receipts": [receipt(0, "stored"), receipt(1, "updated")], "deliveries": [delivery, lost],
@@ -156,6 +159,21 @@ def test_story_tells_every_push_and_attempt_in_order() -> None:
     assert tell_story(alert | {"receipts": []})[0].what == "Received from ethoca"
 
 
+@pytest.mark.parametrize(
+    ("statuses", "said"),
+    [([400], "the answer 400 is final"), ([503, 404], "the answer 404 is final"), ([301], "the answer 301 is final"),
+     ([400, 503], "every attempt"), ([429], "every attempt"), ([None], "every attempt"), ([], "every attempt")],
+)  # fmt: skip
+def test_story_says_why_a_delivery_was_given_up(statuses: list[int | None], said: str) -> None:
+    """One final answer is not a schedule that was used up: only the latter mends itself with the service."""
+    log = [{"number": number, "attempted_at": NOW, "status": status, "error": None, "milliseconds": 3.0}
+           for number, status in enumerate(statuses, 1)]  # fmt: skip
+    delivery = {"id": "d1", "event": "alert.created", "subscription": "shop", "attempts": len(log), "due_at": NOW,
+                "ended_at": NOW, "log": log, "state": "given_up"}  # fmt: skip
+    alert = {"receipts": [], "deliveries": [delivery], "revisions": [], "received_at": NOW.isoformat(), "source": "x"}
+    assert tell_story(alert)[-1].detail.startswith(said)
+
+
 def test_all_is_well_only_when_it_is() -> None:
     """Each thing that can be wrong is told of, with what to do next; nothing is when nothing is."""
     assert find_troubles(standing()) == []
@@ -166,6 +184,8 @@ def test_all_is_well_only_when_it_is() -> None:
         "The database does not answer": {"present": None},
         "The books do not balance": {"books": {"balanced": False}},
         "have not been looked at": {"looked_at": NOW - timedelta(minutes=2)},
+        "have not been audited yet": {"books": None, "books_at": None},
+        "have not been audited for 3 h": {"books_at": NOW - timedelta(hours=3)},
         "No drain worker lives": {"workers": [Worker("drain", "a", silent), Worker("forward", "b", NOW)]},
         "No forward worker lives": {"workers": [Worker("drain", "a", NOW)]},
         "No enrich worker lives": {"remote": True},
@@ -182,6 +202,23 @@ def test_all_is_well_only_when_it_is() -> None:
         assert what in trouble.what
         assert trouble.advice
         assert trouble.command or trouble.link or "log" in trouble.advice
+
+
+def test_audits_that_take_long_are_not_overdue() -> None:
+    """Books that take half a minute are audited every five: they are overdue only after twice that, and a minute."""
+    slow = {"books_every": 300.0}
+    assert find_troubles(standing(books_at=NOW - timedelta(seconds=600), **slow)) == []
+    (trouble,) = find_troubles(standing(books_at=NOW - timedelta(seconds=700), **slow))
+    assert "audited for 11 min" in trouble.what
+    assert find_troubles(standing(books_at=NOW - timedelta(seconds=75))) == []
+
+
+def test_one_trouble_hides_no_other() -> None:
+    """A subscription that is paused is no reason to say nothing of others that are late."""
+    found = find_troubles(standing(present={"halted": 1, "late": 7200.0, "given_up": 1, "open": 1}))
+    assert [trouble.what for trouble in found] == [
+        "1 subscription paused or tripped.", "Deliveries are 2 h late.", "1 delivery given up.", "1 rejection open.",
+    ]  # fmt: skip
 
 
 def test_silent_workers_are_remembered_for_a_while() -> None:
@@ -204,6 +241,26 @@ def test_vendored_script_is_the_published_one() -> None:
     assert "Zero-Clause BSD" in (STATIC / "vendor" / "htmx.LICENSE").read_text()
 
 
+def test_commands_on_the_pages_are_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a page tells people to type is a command that there is, with options and arguments that it takes."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "FILE").touch()
+    told = [
+        re.sub(r"{{.*?}}", "NAME", words).split()
+        for template in (STATIC.parent / "templates").glob("*.html")
+        for words in re.findall(r"<code>alert-intake ([^<]*)</code>", template.read_text())
+    ]
+    assert len(told) >= 5
+    for words in told:
+        command: click.Command | None = main
+        context, name, rest = None, None, words
+        while isinstance(command, click.Group):
+            context = click.Context(command, parent=context)
+            name, command, rest = command.resolve_command(context, rest)
+        assert command is not None
+        command.make_context(name, rest, parent=context).close()  # or it raises a UsageError
+
+
 def test_templates_run_and_style_nothing_by_themselves() -> None:
     """No template has a script, a style or a handler in it: the policy of the pages would block them, silently."""
     for template in (STATIC.parent / "templates").glob("*.html"):
@@ -213,3 +270,26 @@ def test_templates_run_and_style_nothing_by_themselves() -> None:
         )
         assert not re.search(r"https?://(?!…)", text), template
         assert "|safe" not in text, template
+
+
+@pytest.mark.parametrize(
+    ("neighbours", "said"),
+    [
+        (Neighbours("ready", broker=True), []),
+        (Neighbours(), []),
+        (Neighbours("refuses", broker=True), ["The door takes no pushes."]),
+        (Neighbours("silent", broker=True), ["The door's platform listener does not answer."]),
+        (Neighbours("ready", broker=False), ["The broker does not answer: no worker is told to work."]),
+    ],
+)
+def test_door_and_broker_are_looked_after(neighbours: Neighbours, said: list[str]) -> None:
+    """Neither shows in the journal or in the database, and without either nothing goes on."""
+    assert [trouble.what for trouble in find_troubles(standing(neighbours=neighbours))] == said
+
+
+def test_one_cause_is_told_once() -> None:
+    """Nobody is told to start workers that lack their broker; a door without its journal is no second trouble."""
+    without_broker = find_troubles(standing(neighbours=Neighbours(broker=False), workers=[]))
+    assert ["worker lives" in trouble.what for trouble in without_broker] == [False]
+    without_journal = find_troubles(standing(neighbours=Neighbours("refuses"), stream=None))
+    assert [trouble.what for trouble in without_journal] == ["The journal does not answer."]

@@ -1,14 +1,12 @@
 """The shape of a subscription, which console and workers share."""
 
 import base64
-import time
 
 import pytest
 
 from console.durations import parse_duration
-from schemas.events import check_events, wants_event
-from schemas.keyring import Keyring, Tampered
-from schemas.subscription import (
+from schemas.downstream.events import check_events, wants_event
+from schemas.downstream.subscription import (
     Credentials,
     check_secret,
     check_url,
@@ -18,8 +16,10 @@ from schemas.subscription import (
     subscription_binding,
     unseal_credentials,
 )
+from schemas.keyring import Keyring, Tampered
 
 KEYRING = Keyring([b"k" * 32], b"m" * 32)
+NOW = 1_795_000_000.0
 OWN = "01890a5d-ac96-774b-bcce-b302099a8057"
 OTHER = "01890a5d-ac96-774b-bcce-b302099a8058"
 
@@ -131,10 +131,9 @@ def test_notices_go_to_who_asks_for_them() -> None:
 def test_a_replaced_secret_signs_until_its_overlap_ends() -> None:
     """The new secret comes first, the former beside it, and later alone no more."""
     first, second = generate_secret(), generate_secret()
-    rotated = rotate_secret(Credentials(secret=first, headers={"X-Key": "key"}), second, 3600)
-    now = time.time()
-    assert rotated.signing_secrets(now) == [second, first]
-    assert rotated.signing_secrets(now + 3601) == [second]
+    rotated = rotate_secret(Credentials(secret=first, headers={"X-Key": "key"}), second, 3600, NOW)
+    assert rotated.signing_secrets(NOW) == [second, first]
+    assert rotated.signing_secrets(NOW + 3601) == [second]
     assert rotated.headers == {"X-Key": "key"}
     assert unseal_credentials(seal_credentials(rotated, OWN, KEYRING), OWN, KEYRING) == rotated
 
@@ -142,18 +141,18 @@ def test_a_replaced_secret_signs_until_its_overlap_ends() -> None:
 def test_a_rotation_without_overlap_ends_every_former_secret() -> None:
     """After a leak nothing but the new secret signs."""
     third = generate_secret()
-    rotated = rotate_secret(Credentials(secret=generate_secret()), generate_secret(), 3600)
-    assert rotate_secret(rotated, third, 0).signing_secrets(time.time()) == [third]
+    rotated = rotate_secret(Credentials(secret=generate_secret()), generate_secret(), 3600, NOW)
+    assert rotate_secret(rotated, third, 0, NOW).signing_secrets(NOW) == [third]
 
 
 def test_only_so_many_secrets_sign_at_once() -> None:
     """A receiver need not try more than four signatures."""
     credentials = Credentials(secret=generate_secret())
     for _ in range(3):
-        credentials = rotate_secret(credentials, generate_secret(), 3600)
-    assert len(credentials.signing_secrets(time.time())) == 4
+        credentials = rotate_secret(credentials, generate_secret(), 3600, NOW)
+    assert len(credentials.signing_secrets(NOW)) == 4
     with pytest.raises(ValueError, match="former secrets"):
-        rotate_secret(credentials, generate_secret(), 3600)
+        rotate_secret(credentials, generate_secret(), 3600, NOW)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from console.surroundings import adopt_surroundings, complete_environment, read_run_file
-from schemas.secret import ConfigurationError
+from schemas.settings.secret import ConfigurationError
 
 RUN = {"JOURNAL_URL": "redis://here", "DATABASE_URL": "postgresql://here", "ALERT_INTAKE_CONFIG": "/here/config.toml"}
 

@@ -1,12 +1,15 @@
 """What `status --watch` makes of its looks: rates, small plots, advice."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from console.books.workers import Worker
 from console.terminal.look import Look
 from console.terminal.rates import advise, draw_bars, rate_looks
+from console.terminal.watch import draw
 
 
 def look(at: float, added: int | None = 0, waiting: int = 0, processors: float = 0.1, **more: object) -> Look:
@@ -48,16 +51,38 @@ def test_growing_backlog_is_told_with_what_helps(processors: float, said: str) -
     """Where the processors are full another process gains nothing, and the advice says so."""
     drains = [Worker("drain", "drain@test/0", datetime.now(UTC))]
     looks = [look(at, waiting=1000 * (at + 1), processors=processors, workers=drains) for at in range(5)]
-    assert [said in line for line in advise(looks, rate_looks(looks)) if "backlog grows" in line] == [True]
+    assert [
+        said in line for line in advise(looks, rate_looks(looks), datetime.now(UTC)) if "backlog grows" in line
+    ] == [True]
 
 
 def test_all_well_says_nothing_but_what_is_seen() -> None:
-    """With nothing waiting there is no advice; entries without any drain are told."""
-    assert advise([look(0)], rate_looks([look(0)])) == []
-    assert "no drain worker" in advise([look(0, waiting=3)], rate_looks([look(0)]))[0]
+    """With nothing waiting there is no advice; entries without any drain that lives are told."""
+    now = datetime.now(UTC)
+    assert advise([look(0)], rate_looks([look(0)]), now) == []
+    assert "no drain worker" in advise([look(0, waiting=3)], rate_looks([look(0)]), now)[0]
+    dead = [Worker("drain", "drain@test/0", now - timedelta(hours=3))]
+    looks = [look(at, waiting=1000 * (at + 1), workers=dead) for at in range(5)]
+    assert ["no drain worker" in line for line in advise(looks, rate_looks(looks), now)] == [True]
+    assert not any("no drain worker" in line for line in advise(looks, rate_looks(looks), now - timedelta(hours=3)))
+
+
+def test_backfill_has_a_bar_while_it_is_under_way() -> None:
+    """Half done it is half a bar with the numbers; with none under way the screen does not speak of it."""
+
+    def show(**more: object) -> str:
+        console = Console(width=100, record=True, file=StringIO())
+        console.print(draw([look(0, **more)], 1.0))  # type: ignore[arg-type] # by name
+        return console.export_text()
+
+    (line,) = (line for line in show(backfills=[{"name": "links", "done": 500, "until": 1000}]).splitlines()
+               if "links" in line)  # fmt: skip
+    assert "50.0%, 500 of 1,000" in line
+    assert "\N{BOX DRAWINGS HEAVY HORIZONTAL}" * 20 in line
+    assert "back-fill" not in show()
 
 
 def test_silent_server_is_named() -> None:
     """Why a server does not answer is the first thing to be told."""
     gone = Look(0.0, silent={"database": "connection refused"})
-    assert advise([gone], rate_looks([gone])) == ["database does not answer: connection refused"]
+    assert advise([gone], rate_looks([gone]), datetime.now(UTC)) == ["database does not answer: connection refused"]

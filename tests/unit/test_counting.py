@@ -6,14 +6,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from schemas.counting import is_locked, read_version
+from schemas.telemetry.counting import is_locked, read_version
 
 ROOT = Path(__file__).resolve().parents[2]
 HOLD = """
-import pathlib, sys, schemas.counting
-slots = schemas.counting.Slots(pathlib.Path(sys.argv[1]))
+import pathlib, sys, schemas.telemetry.counting
+slots = schemas.telemetry.counting.Slots(pathlib.Path(sys.argv[1]))
 print(slots.number(), flush=True)
 input()
+"""
+ASK = """
+import fcntl, pathlib, sys
+import schemas.telemetry.counting
+
+real = fcntl.lockf
+fcntl.lockf = lambda *arguments: (real(*arguments), print(flush=True), input())
+schemas.telemetry.counting.is_locked(pathlib.Path(sys.argv[1]))
 """
 
 
@@ -39,6 +47,21 @@ def test_slots_are_taken_by_one_process_each_and_given_back(tmp_path: Path) -> N
             assert is_locked(tmp_path / "0.lock")
         with hold_slot(tmp_path) as again:
             assert again == 1
+
+
+def test_who_asks_is_not_taken_for_who_holds(tmp_path: Path) -> None:
+    """Two that ask at once are both told that nobody holds the slot."""
+    file = tmp_path / "0.lock"
+    file.touch()
+    asking = subprocess.Popen(
+        [sys.executable, "-c", ASK, str(file)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert asking.stdout is not None
+    try:
+        assert asking.stdout.readline() == "\n"
+        assert not is_locked(file)
+    finally:
+        asking.communicate("\n")
 
 
 def test_counts_are_kept_while_somebody_counts_and_forgotten_at_a_new_start(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from schemas.alert import Alert, Message
-from schemas.envelope import Envelope
+from schemas.alert.alert import Alert, Message
+from schemas.journal.envelope import Envelope
 from schemas.keyring import Keyring
 from workers.intake.dedupe import decide_endings, identities_of
 from workers.intake.outcomes import Decisions, Entry, Rejection, Report

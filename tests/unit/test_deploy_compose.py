@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -10,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from console.pages.certificates import look_at_files
 from deploy.embedded.certificate_files import CLIENT_SUBJECT
 from deploy.make_secrets import make_secrets
-from schemas.configuration import load_configuration
-from schemas.keyring import read_key
+from schemas.keyring import load_keyring, read_key
+from schemas.settings.configuration import load_configuration
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "deploy" / "alert-intake.example.toml"
@@ -75,6 +77,26 @@ def test_example_names_only_mounted_secrets(compose: dict[str, Any]) -> None:
     }
     assert len(named) > 8
     assert named <= mounted
+
+
+def test_console_can_read_all_that_it_looks_at(compose: dict[str, Any], tmp_path: Path) -> None:
+    """The page's certificates, the keyring and the token are mounted into the console; the door's key is not."""
+    made, mounted = tmp_path / "made", tmp_path / "mounted"
+    make_secrets(made)
+    mounted.mkdir()
+    for secret in compose["services"]["console"]["secrets"]:
+        shutil.copy(made / secret["source"], mounted)
+    file = tmp_path / "configuration.toml"
+    file.write_text(EXAMPLE.read_text(encoding="utf-8").replace("/run/secrets", str(mounted)), encoding="utf-8")
+    configuration = load_configuration(str(file))
+    assert configuration.tls is not None
+    assert configuration.console is not None
+    found = look_at_files(configuration.tls)
+    assert [certificate.name for certificate in found if certificate.days is None] == []
+    assert len(found) == 2
+    assert load_keyring(configuration.sealing)
+    assert configuration.console.token.reveal("console.token")
+    assert not Path(configuration.tls.key).exists()
 
 
 def test_example_pins_the_development_sender() -> None:

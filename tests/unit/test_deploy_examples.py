@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from schemas.configuration import Configuration, load_configuration
-from schemas.enrichers import Lookup, Plugin, RemoteEnrichment
-from schemas.section import Section
-from schemas.sources import Acknowledgement, Basic, Header, Source
+from schemas.settings.configuration import Configuration, load_configuration
+from schemas.settings.enrichers import Lookup, Plugin, RemoteEnrichment
+from schemas.settings.section import Section
+from schemas.settings.sources import Acknowledgement, Basic, Header, Source
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 FULL = DEPLOY / "alert-intake.example.toml"

@@ -21,13 +21,13 @@ LOADED = {
     "ingress": (
         "ingress.app",
         "ingress.health",
-        "ingress.serve",
-        "gunicorn.workers.ggevent",
-        "gunicorn.workers.gthread",
+        "ingress.listener.serve",
+        "ingress.listener.worker",
+        "ingress.listener.platform_worker",
     ),
     "workers": ("workers.tasks", "kombu.transport.redis", "celery.concurrency.prefork", "celery.concurrency.thread"),
     "console": (
-        *("console.app", "deploy.migrations", "gunicorn.workers.gthread"),
+        *("console.app", "deploy.migrations", "console.web.worker"),
         *(f"console.commands.{name}" for name in COMMANDS if name != "up"),
     ),
 }

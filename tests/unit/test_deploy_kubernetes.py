@@ -1,67 +1,26 @@
 """The manifests for Kubernetes fit together, and fit the compose file, the images and the example configuration."""
 
-import json
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
-from schemas.configuration import load_configuration
-
-ROOT = Path(__file__).resolve().parents[2]
-FOLDER = ROOT / "deploy" / "kubernetes"
-PARTS = ("redis", "enrich")
-Manifest = dict[str, Any]
-
-
-def read_manifests() -> list[Manifest]:
-    """Return every manifest that the kustomizations name, the optional parts included."""
-    files = [FOLDER / name for name in read_kustomization(FOLDER)["resources"]]
-    for part in PARTS:
-        files += [FOLDER / part / name for name in read_kustomization(FOLDER / part)["resources"]]
-    return [manifest for file in files for manifest in yaml.safe_load_all(file.read_text(encoding="utf-8"))]
-
-
-def read_kustomization(folder: Path) -> Manifest:
-    """Return the kustomization of a folder."""
-    kustomization: Manifest = yaml.safe_load((folder / "kustomization.yaml").read_text(encoding="utf-8"))
-    return kustomization
-
-
-MANIFESTS = read_manifests()
-
-
-def pods() -> Iterator[tuple[str, Manifest]]:
-    """Yield the name of each workload with the specification of its pods."""
-    for manifest in MANIFESTS:
-        if manifest["kind"] in ("Deployment", "StatefulSet", "Job"):
-            yield manifest["metadata"]["name"], manifest["spec"]["template"]["spec"]
-
-
-def containers() -> Iterator[tuple[str, Manifest]]:
-    """Yield each container with the name of its workload."""
-    for name, pod in pods():
-        for container in pod["containers"]:
-            yield name, container
-
-
-def of_kind(kind: str) -> dict[str, Manifest]:
-    """Return the manifests of a kind by name."""
-    return {manifest["metadata"]["name"]: manifest for manifest in MANIFESTS if manifest["kind"] == kind}
+from tests.kubernetes import (
+    FOLDER,
+    GUIDE,
+    PARTS,
+    Manifest,
+    containers,
+    of_kind,
+    pods,
+    read_compose,
+    read_kustomization,
+)
 
 
 @pytest.fixture(scope="module")
 def compose() -> Manifest:
     """Return the compose file as compose itself reads it."""
-    program = str(Path(sys.executable).with_name("docker-compose"))
-    command = [program, "--file", "docker-compose.yml", "--profile", "*", "config", "--format", "json"]
-    model: Manifest = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout)
-    return model
+    return read_compose()
 
 
 def test_every_file_is_named_by_a_kustomization() -> None:
@@ -127,36 +86,6 @@ def test_commands_are_those_of_compose(compose: Manifest) -> None:
             assert command == compose["services"][name]["command"], name
 
 
-def test_scaled_workloads_set_no_number_of_their_own() -> None:
-    """What an autoscaler scales is not set back when the manifests are applied again."""
-    scaled = [manifest["spec"]["scaleTargetRef"]["name"] for manifest in of_kind("ScaledObject").values()]
-    scaled += [manifest["spec"]["scaleTargetRef"]["name"] for manifest in of_kind("HorizontalPodAutoscaler").values()]
-    deployments = of_kind("Deployment")
-    assert sorted(scaled) == ["drain", "forward", "ingress"]
-    for name in scaled:
-        assert "replicas" not in deployments[name]["spec"]
-
-
-def test_pools_are_scaled_by_what_the_workers_work_on() -> None:
-    """KEDA looks at the stream and the group of the journal, and at a query that the tables can answer."""
-    scaled = of_kind("ScaledObject")
-    configuration = load_configuration(str(FOLDER / "alert-intake.toml"))
-    (stream,) = scaled["drain"]["spec"]["triggers"]
-    assert stream["type"] == "redis-streams"
-    assert (stream["metadata"]["stream"], stream["metadata"]["consumerGroup"]) == (
-        configuration.journal.stream,
-        "drain",
-    )
-    (due,) = scaled["forward"]["spec"]["triggers"]
-    assert due["type"] == "postgresql"
-    authentications = of_kind("TriggerAuthentication")
-    for manifest in scaled.values():
-        assert manifest["spec"]["minReplicaCount"] >= 1
-        for trigger in manifest["spec"]["triggers"]:
-            (reference,) = authentications[trigger["authenticationRef"]["name"]]["spec"]["secretTargetRef"]
-            assert reference["name"] == "alert-intake"
-
-
 def test_every_workload_may_be_moved() -> None:
     """Whatever runs more than once has a budget of disruption, and its selector finds it."""
     budgets = {
@@ -164,6 +93,18 @@ def test_every_workload_may_be_moved() -> None:
         for manifest in of_kind("PodDisruptionBudget").values()
     }
     assert budgets == {"ingress", "drain", "forward", "beat", "console"}
+
+
+def test_door_takes_pushes_until_no_load_balancer_believes_in_it(compose: Manifest) -> None:
+    """All of its pod goes on for 30 seconds, and then has as long to end as with compose; the guide says so."""
+    pod = dict(pods())["ingress"]
+    pauses = {container["name"]: container["lifecycle"]["preStop"] for container in pod["containers"]}
+    assert pauses == {"door": {"sleep": {"seconds": 30}}, "platform": {"sleep": {"seconds": 30}}}
+    grace = pod["terminationGracePeriodSeconds"]
+    assert grace - 30 >= int(compose["services"]["ingress"]["stop_grace_period"].removesuffix("s"))
+    guide = GUIDE.read_text(encoding="utf-8")
+    assert f"the door within {grace} seconds" in guide
+    assert "Kubernetes 1.30 or newer" in guide
 
 
 def test_probes_ask_ports_that_are_there() -> None:
@@ -176,28 +117,9 @@ def test_probes_ask_ports_that_are_there() -> None:
                 assert asked["port"] in ports, (name, kind)
         assert not ports or {"livenessProbe", "readinessProbe"} & container.keys(), name
     offered = {(name, port["name"]) for name, container in containers() for port in container.get("ports", [])}
-    for name, service in of_kind("Service").items():
-        assert {(name, port["targetPort"]) for port in service["spec"]["ports"]} <= offered
-
-
-def test_door_reaches_the_journal_and_nothing_else() -> None:
-    """Nobody speaks to anybody unless a policy says so, and the door's lets it out to the journal alone."""
-    policies = of_kind("NetworkPolicy")
-    assert policies["nobody"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
-    reached = []
-    for policy in policies.values():
-        selector = policy["spec"]["podSelector"]
-        selected = [
-            value for expression in selector.get("matchExpressions", []) for value in expression.get("values", [])
-        ] + list(selector.get("matchLabels", {}).values())
-        if "ingress" in selected:
-            reached += policy["spec"].get("egress", [])
-    assert reached == [
-        {
-            "to": [{"podSelector": {"matchLabels": {"app.kubernetes.io/name": "journal"}}}],
-            "ports": [{"port": 6379, "protocol": "TCP"}],
-        }
-    ]
+    for service in of_kind("Service").values():
+        of = service["spec"]["selector"]["app.kubernetes.io/name"]
+        assert {(of, port["targetPort"]) for port in service["spec"]["ports"]} <= offered
 
 
 def test_configuration_names_only_secrets_that_the_door_is_given() -> None:

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from schemas.document import (
+from schemas.formats.document import (
     MAX_DEPTH,
     NotAnAlert,
     alert_fields,
@@ -16,7 +16,7 @@ from schemas.document import (
     split_alerts,
     usable_id,
 )
-from schemas.sources import Format
+from schemas.settings.sources import Format
 from tests.unit.messages import ETHOCA, RESELLER, sample
 
 

@@ -9,11 +9,11 @@ import orjson
 import pytest
 
 from ingress.acknowledge import MAX_ERRORS, Fault, answer_push, error_envelope
-from ingress.authenticate import Credentials
+from ingress.identity.header import Credentials
 from ingress.ids import Look
-from ingress.peers import network_of
-from schemas.secret import Secret
-from schemas.sources import Acknowledgement, Basic, Header, Source
+from ingress.limits.peers import network_of
+from schemas.settings.secret import Secret
+from schemas.settings.sources import Acknowledgement, Basic, Header, Source
 
 
 def make_source(acknowledgement: Acknowledgement | None = None) -> Source:
@@ -136,7 +136,7 @@ def test_one_host_of_ipv6_is_one_address() -> None:
 
 def test_door_loads_no_worker_libraries() -> None:
     """In a fresh interpreter the door loads none of celery, psycopg, marshmallow and requests."""
-    program = "import sys, ingress.app, ingress.serve, ingress.health; print(*sys.modules)"
+    program = "import sys, ingress.app, ingress.listener.serve, ingress.health; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert "flask" in loaded
     assert {"celery", "kombu", "psycopg", "marshmallow", "requests", "workers", "console"}.isdisjoint(loaded)
@@ -144,6 +144,6 @@ def test_door_loads_no_worker_libraries() -> None:
 
 def test_master_process_loads_no_journal_client() -> None:
     """What gunicorn's master imports leaves redis and ssl's users alone, so that gevent can patch the workers."""
-    program = "import sys, ingress.serve; print(*sys.modules)"
+    program = "import sys, ingress.listener.serve; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert {"redis", "flask", "urllib3"}.isdisjoint(loaded)

@@ -6,10 +6,11 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from ingress import commit
-from ingress.commit import GroupCommit
-from schemas.envelope import Fields
-from schemas.journal import JournalFull, JournalUnavailable, Outcome
+from ingress.journal import commit
+from ingress.journal.commit import GroupCommit
+from schemas.journal.append import JournalUnavailable, Outcome
+from schemas.journal.envelope import Fields
+from schemas.journal.room import JournalFull
 
 
 class ScriptedJournal:
@@ -72,6 +73,28 @@ def test_lone_push_waits_for_nobody(commits: GroupCommit, journal: ScriptedJourn
     assert commits.append({b"b": b"a"}) == "a"
     assert commits.append({b"b": b"b"}) == "b"
     assert journal.batches == [[b"a"], [b"b"]]
+
+
+def test_under_load_those_that_are_here_share_an_append(commits: GroupCommit, journal: ScriptedJournal) -> None:
+    """After an append that was shared the next one waits for what is about to come, and after a lone one no more."""
+    pushes = push(commits, "a", "b", "c")
+    journal.go.set()
+    assert results(pushes) == ["a", "b", "c"]
+    assert results(push(commits, "d", "e", "f")) == ["d", "e", "f"]
+    assert results(push(commits, "g")) == ["g"]
+    assert results(push(commits, "h", "i")) == ["h", "i"]
+    assert journal.batches == [[b"a"], [b"b", b"c"], [b"d", b"e", b"f"], [b"g"], [b"h"], [b"i"]]
+
+
+def test_who_is_killed_while_others_come_leads_no_more(commits: GroupCommit, journal: ScriptedJournal) -> None:
+    """A push that ends before its append has begun is not appended; the next one leads."""
+    pushes = push(commits, "a", "b", "c")
+    journal.go.set()
+    results(pushes)
+    killed, other = push(commits, "d", "e")
+    killed.kill()
+    assert results([other]) == ["e"]
+    assert journal.batches == [[b"a"], [b"b", b"c"], [b"e"]]
 
 
 def test_those_that_wait_share_an_append(commits: GroupCommit, journal: ScriptedJournal) -> None:

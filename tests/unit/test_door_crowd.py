@@ -2,8 +2,8 @@
 
 import socket
 
-from ingress.crowd import Crowd
-from schemas.door import Door, Proxy
+from ingress.listener.crowd import Crowd
+from schemas.settings.door import Door, Proxy
 
 
 def pairs(count: int) -> list[tuple[socket.socket, socket.socket]]:

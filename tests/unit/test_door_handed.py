@@ -10,11 +10,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from deploy.embedded.certificates import Issued, issue_certificate, make_authority
-from ingress.handed import WAYS
-from ingress.identity import Distrusted, read_certificate
-from ingress.proxy import ProxiedCertificates, read_address
-from schemas.configuration import Tls
-from schemas.door import Proxy
+from ingress.identity.certificate import Distrusted, read_certificate
+from ingress.trust.handed import WAYS
+from ingress.trust.proxy import ProxiedCertificates, read_address
+from schemas.settings.configuration import Tls
+from schemas.settings.door import Proxy
 
 SUBJECT = "CN=sender.example,O=Sender"
 LEAF, PASSED = "HTTP_X_AMZN_MTLS_CLIENTCERT_LEAF", "HTTP_X_AMZN_MTLS_CLIENTCERT"

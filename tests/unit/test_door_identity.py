@@ -6,17 +6,20 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from deploy.embedded.certificates import Issued, issue_certificate, make_authority, make_crl
-from ingress.identity import Certificate, Distrusted, Pins, read_certificate, read_pins
-from ingress.proxy import ProxiedCertificates
-from schemas.certificates import read_revocations
-from schemas.configuration import Tls
-from schemas.door import Proxy
-from schemas.secret import ConfigurationError
-from schemas.sources import Source
+from deploy.embedded.certificates import Issued, issue_certificate, make_authority
+from deploy.embedded.revocations import make_crl
+from ingress.identity.certificate import Certificate, Distrusted, Pins, read_certificate, read_pins
+from ingress.trust.proxy import ProxiedCertificates
+from schemas.settings.certificates import read_revocations
+from schemas.settings.configuration import Tls
+from schemas.settings.door import Proxy
+from schemas.settings.secret import ConfigurationError
+from schemas.settings.sources import Source
+from tests.authorities import issue_client
 
 HEADER = "HTTP_X_CLIENT_CERT"
 SUBJECT = "CN=sender.example,O=Sender"
@@ -64,9 +67,47 @@ def test_pins_by_name_dns_name_and_fingerprint(authority: Issued) -> None:
     assert not pins(fingerprints=("00" * 32,)).admit(certificate)
 
 
+NAMES = ("Push.Example.com", "spiffe://Example.com/Push", "urn:uuid:F0", "Push@Example.com", "192.0.2.1", "2001:db8::1")
+
+
+@pytest.mark.parametrize(
+    ("pin", "fits"),
+    [
+        ("push.example.COM", True),
+        ("push.example.com.evil.example", False),
+        ("SPIFFE://example.COM/Push", True),
+        ("spiffe://example.com/push", False),
+        ("https://example.com/Push", False),
+        ("spiffe://example.com", False),
+        ("spiffe://example.com/Push?a=b", False),
+        ("URN:uuid:F0", True),
+        ("urn:uuid:f0", False),
+        ("Push@example.COM", True),
+        ("push@example.com", False),
+        ("192.0.2.1", True),
+        ("192.0.2.10", False),
+        ("2001:0DB8:0:0::1", True),
+        ("2001:db8::2", False),
+    ],
+)
+def test_alternative_names_of_each_kind(authority: Issued, pin: str, fits: bool) -> None:
+    """A URI, an e-mail address and an IP address are pinned like a DNS name, each compared as its kind is."""
+    issued = issue_certificate(authority, SUBJECT, side="client", hosts=NAMES)
+    assert pins(subjects=(pin,)).admit(read_issued(issued)) is fits
+
+
+def test_a_name_of_another_kind_does_not_fit(authority: Issued) -> None:
+    """What reads alike and is of another kind is another name: a DNS name spelled like an address is none."""
+    names = [x509.DNSName("192.0.2.1"), x509.DNSName("spiffe://a/b"), x509.DNSName("a@b.c")]
+    issued = issue_client(authority, SUBJECT, names=names)
+    assert not pins(subjects=("192.0.2.1", "spiffe://a/b", "a@b.c")).admit(read_issued(issued))
+
+
 @pytest.mark.parametrize(
     "settings",
     [
+        {"subjects": ("push.example.com:8443",)},
+        {"subjects": ("@example.com",)},
         {"subjects": ("not a name",)},
         {"subjects": ("XY=a",)},
         {"fingerprints": ("abc",)},

@@ -4,13 +4,13 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingress.ids import Look, find_quickly, look_at_ids
-from schemas.document import NotAnAlert, alert_id, read_document, split_alerts
-from schemas.secret import Secret
-from schemas.sources import Acknowledgement, Format, Header, Source
+from schemas.formats.document import NotAnAlert, alert_id, read_document, split_alerts
+from schemas.settings.secret import Secret
+from schemas.settings.sources import Acknowledgement, Format, Header, Source
 
 KEY = Header(name="X-API-Key", value=Secret(env="KEY"))
 SOURCES: dict[Format, Source] = {
@@ -56,7 +56,6 @@ def write(document: Any) -> bytes:  # noqa: ANN401 - JSON is of any type
     return json.dumps(document).encode()
 
 
-@settings(deadline=None)  # how quick it is depends on what else the machine does
 @given(document=DOCUMENTS, form=st.sampled_from(["ethoca", "reseller"]))
 def test_door_and_workers_see_the_same_ids(document: Any, form: Format) -> None:  # noqa: ANN401 - as above
     """Whatever the document, the door acknowledges the very ids that the workers will find."""
@@ -71,7 +70,6 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(deadline=None)  # how quick it is depends on what else the machine does
 @given(pieces=st.lists(PIECES, max_size=14), form=st.sampled_from(["ethoca", "reseller"]))
 @example(pieces=[b"{", b'"alertId"', b":", b"-0", b"}"], form="ethoca")
 @example(pieces=[b"\xef\xbb\xbf", b"{", b'"alertId"', b":", b'"x"', b"}"], form="ethoca")

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from ingress.limits import FailedAuthentications, PushRates, Tallies
-from ingress.tally import Tally
-from schemas.door import Door
-from schemas.sources import Source
+from ingress.limits.rates import FailedAuthentications, PushRates, Tallies
+from ingress.limits.tally import Tally
+from schemas.settings.door import Door
+from schemas.settings.sources import Source
 
 
 class Clock:
@@ -28,7 +28,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Let the tally's time stand."""
     own = Clock()
-    monkeypatch.setattr("ingress.tally.time.monotonic", own)
+    monkeypatch.setattr("ingress.limits.tally.time.monotonic", own)
     return own
 
 

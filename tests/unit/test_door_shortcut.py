@@ -9,17 +9,18 @@ import pytest
 from flask import Flask
 
 from ingress.app import build_app
-from ingress.authenticate import Credentials
-from ingress.identity import read_pins
-from ingress.receive import Reception, Visit
+from ingress.identity.certificate import read_pins
+from ingress.identity.header import Credentials
+from ingress.receive import Reception
 from ingress.settings import Admission, Settings
 from ingress.shortcut import VISIT
-from schemas.configuration import Configuration, Sealing
-from schemas.envelope import Envelope
-from schemas.journal import JournalFull
+from ingress.visit import Visit
+from schemas.journal.envelope import Envelope
+from schemas.journal.room import JournalFull
 from schemas.keyring import Keyring
-from schemas.secret import Secret
-from schemas.sources import Acknowledgement, Basic, Source
+from schemas.settings.configuration import Configuration, Sealing
+from schemas.settings.secret import Secret
+from schemas.settings.sources import Acknowledgement, Basic, Source
 
 RIGHT = "Basic " + base64.b64encode(b"x:right").decode()
 Answer = tuple[str, list[tuple[str, str]], bytes]

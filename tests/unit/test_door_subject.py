@@ -6,7 +6,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress.subject import attributes_of, read_name, same_name
+from ingress.identity.subject import attributes_of, read_name, same_name
 
 SANDBOX = x509.Name(
     [

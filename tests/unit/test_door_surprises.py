@@ -10,16 +10,16 @@ import pytest
 from ingress import body
 from ingress.acknowledge import Refused
 from ingress.app import build_app
-from ingress.authenticate import Credentials
 from ingress.body import read_body
-from ingress.identity import read_pins
+from ingress.identity.certificate import read_pins
+from ingress.identity.header import Credentials
 from ingress.receive import Reception
 from ingress.settings import Admission, Settings
-from schemas.configuration import Configuration, Sealing
-from schemas.door import Door
 from schemas.keyring import Keyring
-from schemas.secret import Secret
-from schemas.sources import Header, Source
+from schemas.settings.configuration import Configuration, Sealing
+from schemas.settings.door import Door
+from schemas.settings.secret import Secret
+from schemas.settings.sources import Header, Source
 
 
 class BrokenEnqueuer:

@@ -6,13 +6,12 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from schemas.alert import Alert
-from schemas.secret import ConfigurationError
+from schemas.alert.alert import Alert
+from schemas.settings.secret import ConfigurationError
 from tests.unit.messages import alert_of, read_ethoca
-from workers.enrich.enricher import Additions
-from workers.enrich.local import LOCAL, enrich_alert
-from workers.enrich.merchants import MerchantTable, load_merchants
-from workers.enrich.rules import Rules
+from workers.enrichers.enricher import Additions, Rules
+from workers.enrichers.local import LOCAL, enrich_alert
+from workers.enrichers.merchant_table import MerchantTable, load_merchants
 
 TABLE = """match,value,merchant_id,name
 mid,456789,m-mid,By MID

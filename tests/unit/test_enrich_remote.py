@@ -7,17 +7,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas.enrichers import RESERVED, Enrichment, Lookup, Plugin, RemoteEnrichment
-from schemas.forwarded import enrichment_of, forward_body
+from schemas.downstream.forwarded import enrichment_of, forward_body
+from schemas.settings.enrichers import RESERVED, Enrichment, Lookup, Plugin, RemoteEnrichment
 from tests.unit.messages import alert_of, read_ethoca
-from workers.enrich.additions import MOST_BYTES, UnusableAddition, check_additions
-from workers.enrich.asking import Refused, Remote, Unavailable
-from workers.enrich.cache import MOST_ANSWERS, AnswerCache
-from workers.enrich.circuit import Circuit
-from workers.enrich.hold import with_pending
-from workers.enrich.local import enrich_alert
-from workers.enrich.rules import Rules
-from workers.enrich.waiting import settle_enrichment
+from workers.enrichers.additions import MOST_BYTES, UnusableAddition, check_additions
+from workers.enrichers.enricher import Rules
+from workers.enrichers.local import enrich_alert
+from workers.intake.hold import with_pending
+from workers.lookups.asking import Refused, Remote, Unavailable
+from workers.lookups.cache import MOST_ANSWERS, AnswerCache
+from workers.lookups.circuit import Circuit
+from workers.lookups.waiting import settle_enrichment
 
 
 class Clock:

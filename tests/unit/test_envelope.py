@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.envelope import Envelope, Unreadable, binding, open_envelope, seal_envelope
+from schemas.journal.envelope import Envelope, Unreadable, binding, open_envelope, seal_envelope
 from schemas.keyring import Keyring, Tampered, UnknownKey
 from tests.unit.messages import KEYRING
 

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas import ethoca
-from schemas.content import content_of
-from schemas.document import NotAnAlert, parse_json, split_alerts
+from schemas.alert.content import content_of
+from schemas.formats import ethoca
+from schemas.formats.document import NotAnAlert, parse_json, split_alerts
 from tests.unit.messages import ETHOCA, KEYRING, listed, read_body, read_ethoca, sample
 
 DISPUTE = "ethoca-push-customer-dispute.json"

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from schemas.alert import Alert
-from schemas.filters import Filters, read_filters
+from schemas.alert.alert import Alert
+from schemas.downstream.filters import Filters, check_kinds, read_filters
 
 ALERT = Alert(
     "1", "ethoca", "A1", "ethoca", "customer_dispute", "open", "2026-11-20T17:11:05.000Z",
@@ -74,6 +74,18 @@ def test_filters_that_make_no_sense_are_refused(filters: dict[str, object]) -> N
     """A misspelt filter would otherwise let everything through, or nothing."""
     with pytest.raises(ValueError, match=r"\S"):
         read_filters(filters)
+
+
+def test_kinds_are_those_that_there_are() -> None:
+    """A word of the sender's would keep every alert back for ever: the refusal names those that there are."""
+    check_kinds(["confirmed_fraud", "Customer_Dispute", "OTHER"])
+    with pytest.raises(ValueError, match=r"'fraud'.* confirmed_fraud, customer_dispute, other"):
+        check_kinds(["other", "fraud"])
+
+
+def test_a_kind_that_is_none_stops_no_drain() -> None:
+    """A subscription that was made with one is still read, and gets nothing, as before."""
+    assert not read_filters({"kinds": ["fraud"]}).admit(ALERT)
 
 
 def test_large_amounts_are_compared_exactly() -> None:

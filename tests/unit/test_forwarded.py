@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from schemas.alert import Alert
-from schemas.forwarded import check_leave_out, forward_body
+from schemas.alert.alert import Alert
+from schemas.downstream.forwarded import forward_body
+from schemas.downstream.payload_keys import check_leave_out
 from tests.unit.messages import (
     ETHOCA,
     KEYRING,
@@ -19,8 +20,8 @@ from tests.unit.messages import (
     read_reseller,
     sample,
 )
-from workers.enrich.local import enrich_alert
-from workers.enrich.rules import Rules
+from workers.enrichers.enricher import Rules
+from workers.enrichers.local import enrich_alert
 
 NOW = datetime(2026, 11, 20, 18, 30, tzinfo=UTC)
 OCCURRED_AT = "2026-11-20T18:00:01.000Z"
@@ -128,6 +129,28 @@ def test_what_is_left_out_is_null_and_said_nowhere_else() -> None:
     assert body["payload"]["currency"] == "USD"
     nothing = json.loads(forward_body(alert, "alert.created", OCCURRED_AT, NOW, ["enrichment"]))
     assert nothing["enrichment"] == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "gone"),
+    [
+        ("merchantId", "merchant"),
+        ("merchantName", "merchant"),
+        ("merchantDescriptor", "merchant"),
+        ("alertTimeStamp", "respond_by"),
+        ("hoursLeft", "respond_by"),
+        ("type", "kind"),
+    ],
+)
+def test_enrichment_does_not_tell_what_is_left_out(name: str, gone: str) -> None:
+    """Whose alert it is stands in the merchant that was found as well, and the deadline is reckoned from its time."""
+    merchant = {"merchant_id": "456789", "name": "Example Store", "matched_by": "mid"}
+    alert = alert_of(read_body(sample("ethoca-push-customer-dispute.json"), ETHOCA), enrichment={"merchant": merchant})
+    alert.respond_by = "2026-11-21T17:11:05.000Z"
+    assert forwarded(alert)["enrichment"][gone] is not None
+    body = json.loads(forward_body(alert, "alert.created", OCCURRED_AT, NOW, check_leave_out([name])))
+    assert body["payload"][name] is None
+    assert gone not in body["enrichment"]
 
 
 def test_only_what_there_is_can_be_left_out() -> None:

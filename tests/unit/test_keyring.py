@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.configuration import Sealing
 from schemas.keyring import Keyring, Tampered, UnknownKey, load_keyring, read_key
-from schemas.secret import ConfigurationError, Secret
+from schemas.settings.configuration import Sealing
+from schemas.settings.secret import ConfigurationError, Secret
 from tests.unit.messages import KEYRING
 
 OLD, NEW, MATCHING = b"o" * 32, b"n" * 32, b"m" * 32

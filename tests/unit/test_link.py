@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.alert import Alert
+from schemas.alert.alert import Alert
 from tests.unit.messages import alert_of, read_ethoca, read_reseller
 from workers.intake.link import find_partners
 from workers.intake.transactions import transaction_keys

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIGURED = "import structlog; from {}.logs import configure_logs; configure_logs(); log = structlog.get_logger()"
+CONFIGURED = "import structlog; from {} import configure_logs; configure_logs(); log = structlog.get_logger()"
 PARTS = {
-    "ingress": "from ingress.log import open_log; log = open_log()",
-    "workers": CONFIGURED.format("workers"),
-    "console": CONFIGURED.format("console"),
+    "ingress": "from ingress.telemetry.log import open_log; log = open_log()",
+    "workers": CONFIGURED.format("workers.telemetry.logs"),
+    "console": CONFIGURED.format("console.logs"),
 }
 FAILING = """
 def fail(password):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.money import DECIMALS, UnreadableAmount, count_minor_units, normalize_amount, print_amount
+from schemas.alert.money import DECIMALS, UnreadableAmount, count_minor_units, normalize_amount, print_amount
 from tests.unit.messages import ETHOCA, listed, read_body, read_ethoca
 
 

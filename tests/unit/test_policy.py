@@ -1,20 +1,23 @@
 """The retry policy, over every status."""
 
+from datetime import UTC, datetime
+
 import pytest
 
-from schemas.forwarding import Forwarding
-from workers.delivery.policy import Answer, decide_outcome, judge_answer, next_wait, seconds_asked
+from schemas.settings.forwarding import Forwarding
+from workers.delivery.policy import Answer, decide_outcome, judge_answer, next_wait, seconds_asked, seconds_held
 
+NOW = datetime(2025, 10, 21, 7, 28, tzinfo=UTC)
 SETTINGS = Forwarding(schedule=(10, 20), jitter=0.5)
 
 
 @pytest.mark.parametrize("status", range(100, 600))
 def test_every_status_has_its_verdict(status: int) -> None:
-    """2xx is done; 408, 425, 429 and 5xx come again; 410 pauses; everything else is final."""
+    """2xx is done; 1xx, 408, 425, 429 and 5xx come again; 410 pauses; everything else is final."""
     expected = "final"
     if 200 <= status <= 299:
         expected = "done"
-    elif status in {408, 425, 429} or status >= 500:
+    elif status < 200 or status in {408, 425, 429} or status >= 500:
         expected = "again"
     elif status == 410:
         expected = "pause"
@@ -41,21 +44,48 @@ def test_used_up_schedule_gives_up() -> None:
 
 def test_receiver_may_ask_for_more_time() -> None:
     """`Retry-After` lengthens the wait and never shortens it."""
-    assert next_wait(1, Answer(429, 1.0, retry_after="100"), SETTINGS) == 100
-    shortened = next_wait(1, Answer(429, 1.0, retry_after="1"), SETTINGS)
+    assert next_wait(1, Answer(429, 1.0, asked=100), SETTINGS) == 100
+    shortened = next_wait(1, Answer(429, 1.0, asked=1), SETTINGS)
     assert shortened is not None
     assert shortened >= 10
 
 
-@pytest.mark.parametrize("header", [None, "", "soon", "-5", "Wed, 21 Oct 2015 07:28:00 GMT", "\u0661"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "soon",
+        "-5",
+        "Wed, 21 Oct 2015 07:28:00 GMT",
+        "\u0661",
+        "Mon, 20 Nov 2095 19:12:08 +99999999999999",
+        "Mon, 99999999999999999999 Nov 2095 19:12:08 GMT",
+        "Mon, 20 Nov 2095 99999999999999999999:12:08 GMT",
+    ],
+)
 def test_unreadable_or_past_request_asks_for_nothing(header: str | None) -> None:
     """What is no future moment counts as nothing."""
-    assert seconds_asked(header) == 0
+    assert seconds_asked(header, NOW) == 0
+
+
+def test_request_for_a_date_counts_from_the_time_that_all_share() -> None:
+    """A date is reckoned by the moment given, not by this machine's clock; one without a zone is UTC."""
+    for date in ("Tue, 21 Oct 2025 07:28:30 GMT", "Tue, 21 Oct 2025 07:28:30 -0000", "Tue, 21 Oct 2025 09:28:30 +0200"):
+        assert seconds_asked(date, NOW) == 30
 
 
 def test_request_is_bounded() -> None:
     """No receiver can postpone an alert by more than a day."""
-    assert seconds_asked("9" * 40) == 86_400
+    assert seconds_asked("9" * 40, NOW) == 86_400
+    assert seconds_asked("Wed, 21 Oct 2026 07:28:00 GMT", NOW) == 86_400
+
+
+@pytest.mark.parametrize(("status", "held"), [(429, 30), (503, 30), (500, 0), (408, 0), (200, 0), (None, 0)])
+def test_receiver_speaks_for_all_deliveries_with_some_statuses(status: int | None, held: float) -> None:
+    """Too many requests, and an unavailable service, concern whatever else would come, for five minutes at most."""
+    assert seconds_held(Answer(status, 1.0, asked=30)) == held
+    assert seconds_held(Answer(429, 1.0, asked=86_400)) == 300
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,10 @@
 """The JSON of an alert in the read API."""
 
-from schemas.alert import Alert
-from schemas.presented import present_alert
+from schemas.alert.alert import Alert
+from schemas.alert.presented import present_alert
 from tests.unit.messages import ETHOCA, RECEIVED_AT, RESELLER, alert_of, read_body, read_ethoca, sample
-from workers.enrich.local import enrich_alert
-from workers.enrich.rules import Rules
+from workers.enrichers.enricher import Rules
+from workers.enrichers.local import enrich_alert
 
 
 def test_alert_as_documented() -> None:

@@ -1,5 +1,6 @@
 """What the documents name exists: paths, make targets, commands, settings."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -7,9 +8,14 @@ from pathlib import Path
 import pytest
 
 from console.command import COMMANDS
+from schemas.alert.presented import present_alert
+from schemas.alert.vocabulary import TRANSACTION_TYPES
+from tests.unit.messages import alert_of, read_ethoca
+from workers.lookups.lookup import ALERT, TRANSACTION, read_answer
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / name for name in ("README.md", "SECURITY.md", "CHANGELOG.md", ".github/CONTRIBUTING.md")]
+DOCUMENTS += sorted([*ROOT.glob("docs/*.md"), ROOT / "tests/bench/README.md"])
 
 # Made when it runs, so not in the repository.
 MADE = ("var/", ".venv", "deploy/secrets")
@@ -54,6 +60,20 @@ def test_named_make_targets_exist(document: Path) -> None:
     (phony,) = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
     named = set(re.findall(r"(?:^|`)make ([a-z]+)", read_text(document), re.MULTILINE))
     assert named <= set(phony.split())
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/enrichers.md"])
+def test_shown_look_up_is_the_one_that_is_sent(document: str) -> None:
+    """Who writes an order service by the example gets exactly these keys, and what it says is taken."""
+    shown = [json.loads(block) for block in re.findall(r"```json\n(.+?)```", read_text(ROOT / document), re.DOTALL)]
+    (question,) = (one["alert"] for one in shown if "alert" in one)
+    presented = present_alert(alert_of(read_ethoca({})))
+    sent = {name: presented[name] for name in (*ALERT, *TRANSACTION)}
+    assert list(question) == list(sent)
+    assert all(list(question[part]) == list(sent[part]) for part in ("card", "transaction", "merchant"))
+    assert question["transaction"]["type"] in TRANSACTION_TYPES.values()
+    (answer,) = (one for one in shown if "order" in one)
+    assert read_answer(json.dumps(answer).encode()) == answer
 
 
 def test_named_commands_exist() -> None:

@@ -4,9 +4,9 @@ import pytest
 import redis
 from redis.sentinel import SentinelConnectionPool
 
-from schemas.redis_address import MalformedAddress, SentinelAddress, parse_sentinels, require_redis
-from schemas.redis_client import PrimaryClient, connect_redis, describe_broker
-from schemas.secret import ConfigurationError
+from schemas.journal.redis_address import MalformedAddress, SentinelAddress, parse_sentinels, require_redis
+from schemas.journal.redis_client import PrimaryClient, connect_redis, describe_broker
+from schemas.settings.secret import ConfigurationError
 
 ONE = (("sentinel.example", 26379),)
 

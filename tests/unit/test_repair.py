@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.repair import quote_bare_uuids
+from schemas.formats.repair import quote_bare_uuids
 
 UUID = "d2599442-95fa-49bf-a0a2-086362ef2283"
 

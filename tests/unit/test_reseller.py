@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas import reseller
-from schemas.content import content_of
-from schemas.document import NotAnAlert
+from schemas.alert.content import content_of
+from schemas.formats import reseller
+from schemas.formats.document import NotAnAlert
 from tests.unit.messages import KEYRING, RESELLER, listed, read_body, read_reseller, sample
 
 DOCUMENTED = "reseller-alert-created.as-documented.txt"

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from schemas.times import UnreadableTime, add_hours, hours_until, normalize_time
+from schemas.alert.times import UnreadableTime, add_hours, hours_until, normalize_time
 from tests.unit.messages import ETHOCA, listed, read_ethoca
 
 

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from schemas.alert import FACTS, Problem
-from schemas.gathering import gather_facts
-from schemas.vocabulary import ALIASES, CLOSED_STATUSES, OPEN_STATUSES, STATUSES, kind_of, show_value
+from schemas.alert.alert import FACTS
+from schemas.alert.problem import Problem, show_value
+from schemas.alert.vocabulary import ALIASES, CLOSED_STATUSES, OPEN_STATUSES, STATUSES, kind_of
+from schemas.formats.gathering import gather_facts
 from tests.unit.messages import listed, read_ethoca, read_reseller
 
 # What a sender might write for each fact, and what it becomes. A fact that is not here takes any text as it is.

@@ -2,8 +2,8 @@
 
 import pytest
 
-from workers import liveness
-from workers.liveness import SILENCE_SECONDS, Pulse
+from workers.pool import liveness
+from workers.pool.liveness import SILENCE_SECONDS, Pulse
 
 
 @pytest.mark.parametrize(
@@ -12,7 +12,7 @@ from workers.liveness import SILENCE_SECONDS, Pulse
 def test_pulse(monkeypatch: pytest.MonkeyPatch, silent: bool, waiting: bool, alive: bool) -> None:
     """It lives while it takes ticks; silent, it lives only where none wait for it."""
     clock = [1000.0]
-    monkeypatch.setattr("workers.liveness.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("workers.pool.liveness.time.monotonic", lambda: clock[0])
     monkeypatch.setattr(liveness, "ticks_wait", lambda queues: waiting and queues == ("drain",))
     pulse = Pulse()
     pulse.begin(["drain"])

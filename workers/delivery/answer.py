@@ -1,51 +1,44 @@
-"""Answer: what is read of what a receiver says, and what of that goes on record."""
+"""Answer: what of what a receiver says goes on record."""
 
-import re
 from collections.abc import Iterable
 
-import urllib3
-
-from schemas.cards import mask_cards
-from schemas.subscription import Credentials
+from schemas.alert.cards import mask_cards
+from schemas.downstream.subscription import SECRET_PREFIX, Credentials
+from workers.delivery.hide import drop_begun, hide_values
 from workers.delivery.sign import encode_basic
+from workers.outgoing.transport import ANSWER_READ
 
-ANSWER_READ = 4096  # bytes of an answer that are read before the connection is given up
 ANSWER_KEPT = 500  # characters of it that go on record
-HIDDEN = "[hidden]"
-
-
-def read_beginning(response: urllib3.BaseHTTPResponse) -> bytes:
-    """Read what of an answer's body is of use. Its status is known: a body that does not come does not matter.
-
-    A connection on which more would follow is closed, as is one that broke.
-    """
-    content = b""
-    try:
-        while len(content) < ANSWER_READ:
-            part = response.read1(ANSWER_READ - len(content))
-            if not part:
-                return content
-            content += part
-    except (urllib3.exceptions.HTTPError, OSError, ValueError):
-        pass
-    response.close()
-    return content
 
 
 def show_answer(content: bytes, credentials: Credentials) -> str:
-    """Return the beginning of an answer for the record: printable, card numbers masked, nothing of the credentials."""
+    """Return the beginning of an answer: printable, card numbers masked, nothing of the credentials."""
+    if not content:
+        return ""
     text = "".join(
         character if character.isprintable() else " " for character in content.decode("utf-8", "replace")
     ).strip()
-    secrets = sorted(filter(None, secrets_of(credentials)), key=len, reverse=True)
-    if secrets:
-        text = re.sub("|".join(map(re.escape, secrets)), HIDDEN, text)
-    return mask_cards(text)[:ANSWER_KEPT]
+    secrets = tuple(secrets_of(credentials))
+    shown = hide_values(text, secrets)
+    return mask_cards(drop_begun(shown, secrets) if len(content) >= ANSWER_READ else shown)
+
+
+def keep_answer(text: str, contact: str | None) -> str | None:
+    """Return what of an answer goes on record, without the contact that the receiver was sent; None of an empty one."""
+    return hide_values(text, (contact or "",))[:ANSWER_KEPT] if text else None
 
 
 def secrets_of(credentials: Credentials) -> Iterable[str]:
-    """Return what a receiver could repeat of what it was sent, and must not be kept."""
+    """Return what a receiver could repeat of what it was sent or signs by, and must not be kept.
+
+    A token is quoted without the scheme before it as well, a signing secret without its prefix and its padding.
+    """
     if credentials.basic is not None:
         yield encode_basic(*credentials.basic)
         yield credentials.basic[1]
-    yield from credentials.headers.values()
+    for value in credentials.headers.values():
+        yield value
+        yield value.partition(" ")[2].strip()
+    for secret in (credentials.secret, *(former.secret for former in credentials.retiring)):
+        key = secret.removeprefix(SECRET_PREFIX)
+        yield from (secret, key, key.rstrip("="))

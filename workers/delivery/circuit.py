@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from workers.delivery.policy import Answer, Verdict
+from workers.delivery.policy import Answer, Verdict, seconds_held
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,15 @@ class Turn:
 
 @dataclass(slots=True)
 class Run:
-    """How the attempts of one subscription went, in their order: failures since the last success, if there was one."""
+    """How the attempts of one subscription went, in their order: failures since the last success, if there was one.
+
+    held  seconds for which the receiver wants to be left alone
+    """
 
     succeeded: bool = False
     failures: int = 0
     gone: bool = False
+    held: float = 0.0
     why: str = ""
 
     def add(self, verdict: Verdict, answer: Answer) -> None:
@@ -38,6 +42,7 @@ class Run:
             return
         self.failures += 1
         self.gone |= verdict == "pause"
+        self.held = max(self.held, seconds_held(answer))
         self.why = f"status {answer.status}" if answer.status is not None else answer.error or "no answer"
 
 
@@ -47,7 +52,14 @@ def count_runs(finished: Iterable[tuple[str, Verdict, Answer]]) -> list[dict[str
     for subscription_id, verdict, answer in finished:
         runs.setdefault(subscription_id, Run()).add(verdict, answer)
     return [
-        {"id": name, "succeeded": run.succeeded, "failures": run.failures, "gone": run.gone, "why": run.why}
+        {
+            "id": name,
+            "succeeded": run.succeeded,
+            "failures": run.failures,
+            "gone": run.gone,
+            "held": run.held,
+            "why": run.why,
+        }
         for name, run in runs.items()
     ]
 
@@ -58,14 +70,15 @@ def count_runs(finished: Iterable[tuple[str, Verdict, Answer]]) -> list[dict[str
 COUNT_FAILURES = """
     run AS MATERIALIZED (
         SELECT * FROM json_to_recordset(%(runs)s::json)
-            AS r(id uuid, succeeded boolean, failures integer, gone boolean, why text)
+            AS r(id uuid, succeeded boolean, failures integer, gone boolean, held double precision,
+                                                        why text)
     ), held AS MATERIALIZED (
         SELECT s.id, s.state, s.failures, s.failing_since FROM subscriptions s
         WHERE s.id IN (SELECT id FROM run)
           AND (s.failures > 0 OR s.state = 'tripped' OR s.id IN (SELECT id FROM run WHERE failures > 0))
         ORDER BY s.id FOR NO KEY UPDATE SKIP LOCKED
     ), counted AS (
-        SELECT h.id, h.state AS before, r.succeeded, r.gone, r.why,
+        SELECT h.id, h.state AS before, r.succeeded, r.gone, r.held, r.why,
                CASE WHEN r.succeeded THEN 0 ELSE h.failures END + r.failures AS failures,
                CASE WHEN NOT r.succeeded THEN coalesce(h.failing_since, now())
                     WHEN r.failures > 0 THEN now() END AS failing_since
@@ -73,6 +86,8 @@ COUNT_FAILURES = """
     ), decided AS (
         UPDATE subscriptions s
         SET failures = c.failures, failing_since = c.failing_since,
+            asked_until = CASE WHEN c.held > 0 THEN greatest(s.asked_until, now() + make_interval(secs => c.held))
+                               ELSE s.asked_until END,
             probe_at = CASE WHEN c.before = 'active' THEN now() + make_interval(secs => %(probe_interval)s)
                             ELSE s.probe_at END,
             state = CASE WHEN c.gone AND c.before <> 'paused' THEN 'paused'

@@ -7,7 +7,7 @@ with a wrong clock must not sign by it: all that it delivers would be given up.
 import time
 from datetime import UTC, datetime
 
-from workers.connections import Database
+from workers.database.connections import Database
 
 
 class SharedClock:

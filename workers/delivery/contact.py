@@ -7,12 +7,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from schemas.cards import mask_cards
-from schemas.configuration import Configuration
-from schemas.document import NotAnAlert, alert_fields, plain_name, read_document, split_alerts
-from schemas.envelope import binding
+from schemas.alert.cards import mask_cards
+from schemas.alert.problem import replace_unstorable
+from schemas.formats.document import NotAnAlert, alert_fields, plain_name, read_document, split_alerts
+from schemas.journal.envelope import binding
 from schemas.keyring import Keyring, Tampered, UnknownKey
-from workers.connections import Database
+from schemas.settings.configuration import Configuration
+from workers.database.connections import Database
 from workers.delivery.lease import Item
 
 FIELD = "descriptorcontact"
@@ -46,7 +47,10 @@ def find_contacts(
 
 
 def read_contact(row: Mapping[str, Any], configuration: Configuration, keyring: Keyring) -> str | None:
-    """Read the contact in a sealed body, or None when there is none or the body cannot be read here any more."""
+    """Read the contact in a sealed body, or None when there is none or the body cannot be read here any more.
+
+    It may hold what no body can be written with, such as half of a surrogate pair.
+    """
     source = configuration.source(row["source"])
     if source is None:
         return None
@@ -58,7 +62,7 @@ def read_contact(row: Mapping[str, Any], configuration: Configuration, keyring: 
     fields = alert_fields(items[row["item"]], source.format) if row["item"] < len(items) else None
     for name, value in (fields or {}).items():
         if plain_name(name) == FIELD and isinstance(value, str) and value.strip():
-            return mask_cards(value.strip())[:LONGEST]
+            return mask_cards(replace_unstorable(value.strip()))[:LONGEST]
     return None
 
 

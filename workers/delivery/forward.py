@@ -7,23 +7,25 @@ is recorded by the next one.
 
 from collections import Counter
 
-from workers.connections import Database, connect_database
+from workers.database.connections import Database
 from workers.deadline import STOPPING, Deadline
+from workers.delivery.circuit import Turn
 from workers.delivery.clock import SharedClock
 from workers.delivery.contact import add_contacts
-from workers.delivery.guard import Resolve, resolve_name
-from workers.delivery.lease import lease_due, seconds_until_due
+from workers.delivery.lease import Ahead, lease_due, look_ahead
+from workers.delivery.line import Line
 from workers.delivery.policy import decide_outcome
 from workers.delivery.record import Attempt, record_each
 from workers.delivery.report import report_attempts
 from workers.delivery.send import Sender
 from workers.delivery.threads import Threads
-from workers.delivery.transport import GuardedAdapter, Session
-from workers.intake.announce import CHANNEL
+from workers.outgoing.guard import Resolve, resolve_name
+from workers.outgoing.transport import GuardedAdapter, Session
 from workers.settings import Workshop
 
 LONGEST_SLEEP = 1.0  # seconds without a look at the outbox, should a notification be missed
 SHORTEST_SLEEP = 0.05  # seconds before another look, when what is due cannot be leased now
+FEW = 4  # deliveries
 GATHER = 0.02  # seconds that finished deliveries are gathered for, to be recorded together
 
 
@@ -35,40 +37,31 @@ class Forwarder:
         self.settings = workshop.configuration.forwarding
         self.adapter = GuardedAdapter(self.settings, resolve)
         self.clock = SharedClock()
+        self.line = Line(workshop.database_url)
         self.threads = Threads(lambda: Sender(Session(self.adapter), workshop.keyring, self.settings, self.clock))
-        self.announced = False
+        self.ahead: Ahead | None = None
 
     def run(self, seconds: float) -> Counter[str]:
         """Deliver what is due, for about `seconds`. Return the attempts by verdict. Raises what the database raises."""
         deadline = Deadline(seconds)
         verdicts: Counter[str] = Counter()
-        with connect_database(self.workshop.database_url, "forward") as database:
-            database.add_notify_handler(self.note_announced)
-            # What a crash of the server takes back is delivered again, under the same webhook-id, as it is when a
-            # forwarder dies. So nobody waits for the disk here.
-            database.execute("SET synchronous_commit = off")
-            database.execute(f"LISTEN {CHANNEL}")
+        with self.line.listen() as database:
             self.clock.set_by(database)
             while deadline.left() > 0:
-                self.announced = False
-                verdicts.update(self.record_finished(database))
-                self.lease_more(database)
+                verdicts.update(self.take_turn(database))
                 self.rest(database, deadline)
             self.threads.sleeping = STOPPING.is_set()
             while self.threads.in_flight and STOPPING.is_set():
-                self.announced = False
+                self.line.announced = False
                 if not self.threads.finished:
-                    self.wait(database, LONGEST_SLEEP)
-                verdicts.update(self.record_finished(database))
+                    self.wait(LONGEST_SLEEP)
+                verdicts.update(self.record_last(database))
         return verdicts
 
     def finish(self) -> Counter[str]:
         """Wait for what is in flight, record it and let go of everything."""
-        verdicts: Counter[str] = Counter()
         self.threads.stop()
-        if self.threads.finished:
-            with connect_database(self.workshop.database_url, "forward") as database:
-                verdicts = self.record_finished(database)
+        verdicts = self.record_last(self.line.open()) if self.threads.finished else Counter()
         self.close()
         return verdicts
 
@@ -76,6 +69,23 @@ class Forwarder:
         """Let go of connections and threads."""
         self.threads.close()
         self.adapter.close()
+        self.line.close()
+
+    def take_turn(self, database: Database) -> Counter[str]:
+        """Record what has finished, lease what is due, and only then tell of it: no receiver waits for a log line."""
+        self.line.announced = False
+        self.ahead = None
+        attempts, turns = self.record_finished(database)
+        try:
+            # A few that came by themselves mostly leave nothing behind, and to look is cheaper than to lease.
+            if 0 < len(attempts) <= FEW and not self.threads.in_flight:
+                self.ahead = look_ahead(database)
+            if self.ahead is None or self.ahead.ready:
+                self.ahead = None
+                self.lease_more(database)
+        finally:
+            report_attempts(attempts, turns)
+        return Counter(attempt.outcome.verdict for attempt in attempts)
 
     def lease_more(self, database: Database) -> None:
         """Lease as much as there are places for, and hand it to the threads."""
@@ -84,11 +94,11 @@ class Forwarder:
             items = lease_due(database, free, self.settings)
             self.threads.hand_out(add_contacts(database, items, self.workshop.configuration, self.workshop.keyring))
 
-    def record_finished(self, database: Database) -> Counter[str]:
+    def record_finished(self, database: Database) -> tuple[list[Attempt], list[Turn]]:
         """Record what has finished. It stays with the threads until that is committed."""
         done = list(self.threads.finished)
         if not done:
-            return Counter()
+            return [], []
         at = self.clock.now()
         attempts = [
             Attempt(
@@ -98,6 +108,11 @@ class Forwarder:
         ]
         turns = record_each(database, attempts, self.settings)
         self.threads.let_go(done)
+        return attempts, turns
+
+    def record_last(self, database: Database) -> Counter[str]:
+        """Record what has finished, and lease nothing more."""
+        attempts, turns = self.record_finished(database)
         report_attempts(attempts, turns)
         return Counter(attempt.outcome.verdict for attempt in attempts)
 
@@ -109,24 +124,20 @@ class Forwarder:
         """
         threads = self.threads
         threads.expect()
-        if threads.in_flight and (self.wait(database, GATHER) or threads.finished):
+        if threads.in_flight and (self.wait(GATHER) or threads.finished):
             return
         threads.sleeping = True
         try:
-            due_in = seconds_until_due(database)
+            due_in = (self.ahead or look_ahead(database)).due_in
             longest = min(LONGEST_SLEEP, deadline.left())
             if not threads.finished:
-                self.wait(database, longest if due_in is None else min(longest, max(due_in, SHORTEST_SLEEP)))
+                self.wait(longest if due_in is None else min(longest, max(due_in, SHORTEST_SLEEP)))
         finally:
             threads.sleeping = False
 
-    def wait(self, database: Database, seconds: float) -> bool:
+    def wait(self, seconds: float) -> bool:
         """Sleep until a delivery finishes or something is announced. Return whether that was so."""
-        return self.announced or self.threads.wait(database, seconds)
-
-    def note_announced(self, _notification: object) -> None:
-        """Remember that something was announced. Called while the connection is used."""
-        self.announced = True
+        return self.line.announced or self.threads.wait(self.line, seconds)
 
 
 def forward(workshop: Workshop, seconds: float, resolve: Resolve = resolve_name) -> Counter[str]:

@@ -3,7 +3,7 @@
 No HTTP happens inside a transaction: lease and commit, send, record and commit. A forwarder that dies between sending
 and recording leaves an item that is due again when its lease ends; the receiver knows it by its webhook-id.
 
-Which items are leased, and how many of each subscription, stands in deploy/postgres/0006.deliveries.sql.
+Which items are leased, and how many of each subscription, stands in deploy/postgres/0015.asked.sql.
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from schemas.forwarding import Forwarding
-from workers.connections import Database
+from schemas.settings.forwarding import Forwarding
+from workers.database.connections import Database
 
 Row = dict[str, Any]
 
@@ -63,13 +63,35 @@ def lease_due(database: Database, free: int, settings: Forwarding) -> list[Item]
     return [Item(**row) for row in rows]
 
 
-def seconds_until_due(database: Database) -> float | None:
-    """Return the seconds until more may be leased than now (0 or less: at once), None when nothing waits."""
-    row = database.execute("SELECT seconds_until_due() AS seconds").fetchone()
-    return None if row is None or row["seconds"] is None else float(row["seconds"])
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What is to be expected of the outbox.
+
+    due_in  seconds until more may be leased than now (0 or less: at once), None when nothing waits
+    ready   it is worth to lease now: that moment has come, or something is due that is with no sender
+    """
+
+    due_in: float | None
+    ready: bool
+
+
+def look_ahead(database: Database) -> Ahead:
+    """Look when there is something to lease."""
+    (row,) = database.execute(LOOK_AHEAD)
+    return Ahead(row["due_in"], row["waits"] or (row["due_in"] is not None and row["due_in"] <= 0))
 
 
 LEASE_DUE = """
     SELECT * FROM lease_due(%(free)s::integer, %(lease)s::uuid, %(seconds)s::double precision,
                             %(timeout)s::double precision, %(concurrency)s::integer, %(probe)s::double precision)
+"""
+
+LOOK_AHEAD = """
+    SELECT seconds_until_due() AS due_in, EXISTS (
+        SELECT FROM subscriptions s CROSS JOIN LATERAL (
+            SELECT FROM outbox o
+            WHERE o.subscription_id = s.id AND o.state = 'due' AND o.due_at <= now() LIMIT 1
+        ) waiting
+        WHERE s.state = 'active' AND (s.asked_until IS NULL OR s.asked_until <= now())
+    ) AS waits
 """

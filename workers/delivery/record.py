@@ -9,9 +9,10 @@ import orjson
 import psycopg
 import structlog
 
-from schemas.forwarding import Forwarding
-from schemas.times import iso_time
-from workers.connections import Database
+from schemas.alert.times import iso_time
+from schemas.settings.forwarding import Forwarding
+from workers.database.connections import Database
+from workers.delivery.answer import keep_answer
 from workers.delivery.circuit import COUNT_FAILURES, Turn, count_runs
 from workers.delivery.lease import Item
 from workers.delivery.policy import Answer, Outcome
@@ -77,7 +78,7 @@ def attempt_row(attempt: Attempt) -> dict[str, Any]:
         "status": answer.status,
         "milliseconds": round(answer.milliseconds, 3),
         "error": answer.error,
-        "answer": answer.text or None,
+        "answer": keep_answer(answer.text, item.contact),
         "next_at": iso_time(next_at) if next_at else None,
         "lease": item.lease,
         "state": outcome.state,

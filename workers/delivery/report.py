@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import structlog
 
 from workers.delivery.circuit import Turn
+from workers.delivery.metrics import count_attempts
 from workers.delivery.record import Attempt
-from workers.metrics_delivery import count_attempts
 
 log = structlog.get_logger()
 

@@ -3,27 +3,28 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 
 import requests
 import urllib3
 from requests.structures import CaseInsensitiveDict
 
-from schemas.alert import Alert
-from schemas.forwarded import forward_body
-from schemas.forwarding import Forwarding
+from schemas.alert.alert import Alert
+from schemas.alert.times import iso_time
+from schemas.downstream.forwarded import forward_body
+from schemas.downstream.notices import notice_body
+from schemas.downstream.subscription import Credentials
 from schemas.keyring import Keyring, Tampered, UnknownKey
-from schemas.notices import notice_body
-from schemas.subscription import Credentials
-from schemas.times import iso_time
+from schemas.settings.forwarding import Forwarding
 from workers.delivery.answer import show_answer
 from workers.delivery.clock import SharedClock
-from workers.delivery.guard import AddressRefused
 from workers.delivery.lease import Item
-from workers.delivery.limit import limit_attempt
-from workers.delivery.policy import Answer
+from workers.delivery.policy import Answer, seconds_asked
 from workers.delivery.sign import open_credentials, signed_headers
-from workers.delivery.transport import Session
+from workers.outgoing.guard import AddressRefused
+from workers.outgoing.limit import limit_attempt
+from workers.outgoing.transport import Session
 
 NO_TRACE: Mapping[str, str] = MappingProxyType({})
 
@@ -40,13 +41,16 @@ class Sender:
     def deliver(self, item: Item, trace: Mapping[str, str] = NO_TRACE) -> Answer:
         """Make one attempt to deliver an item. `trace`: the headers that tell the receiver of its trace."""
         began = time.perf_counter()
-        if item.url.startswith("http://") and not self.settings.allow_http:
+        if not item.url.lower().startswith("https://") and not self.settings.allow_http:
             return Answer(None, 0.0, "plain http is not allowed; use https or set forwarding.allow_http")
         try:
             credentials = open_credentials(self.keyring, item.sealed, item.subscription_id)
         except (UnknownKey, Tampered) as error:
             return Answer(None, milliseconds_since(began), f"the subscription's credentials cannot be opened: {error}")
-        body = compose_body(item)
+        try:
+            body = compose_body(item, self.clock.now())
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is an answer
+            return Answer(None, milliseconds_since(began), f"the body cannot be made: {name_error(error)}")
         try:
             with limit_attempt(item.timeout or self.settings.timeout):
                 return self.post(item, body, credentials, began, trace)
@@ -72,17 +76,17 @@ class Sender:
         return Answer(
             response.status_code,
             milliseconds_since(began),
-            retry_after=response.headers.get("Retry-After"),
+            asked=seconds_asked(response.headers.get("Retry-After"), self.clock.now()),
             text=show_answer(response.content, credentials),
         )
 
 
-def compose_body(item: Item) -> bytes:
-    """Return the body of a delivery: of an alert as it stood, or of a notice, which is about none."""
+def compose_body(item: Item, now: datetime) -> bytes:
+    """Return the body of a delivery at this moment: of an alert as it stood, or of a notice, which is about none."""
     occurred_at = iso_time(item.occurred_at)
     if item.alert_id is None:
         return notice_body(item.event, occurred_at, item.alert)
-    return forward_body(Alert.from_row(item.alert), item.event, occurred_at, None, item.leave_out, item.contact)
+    return forward_body(Alert.from_row(item.alert), item.event, occurred_at, now, item.leave_out, item.contact)
 
 
 def name_error(error: BaseException) -> str:

@@ -10,8 +10,8 @@ from functools import lru_cache
 
 from standardwebhooks import Webhook
 
+from schemas.downstream.subscription import Credentials, unseal_credentials
 from schemas.keyring import Keyring
-from schemas.subscription import Credentials, unseal_credentials
 
 
 def signed_headers(webhook_id: str, moment: datetime, body: bytes, credentials: Credentials) -> dict[str, str]:

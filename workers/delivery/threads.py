@@ -11,11 +11,11 @@ from threading import Thread
 
 import structlog
 
-from workers.connections import Database
 from workers.delivery.lease import Item
+from workers.delivery.line import Line
 from workers.delivery.policy import Answer
 from workers.delivery.send import Sender, name_error
-from workers.tracing import trace_delivery
+from workers.delivery.trace import trace_delivery
 
 log = structlog.get_logger()
 
@@ -73,16 +73,16 @@ class Threads:
         quick = time.monotonic() - SLOW
         self.enough = max(1, sum(since > quick for since in self.in_flight.values()) // 2)
 
-    def wait(self, database: Database, seconds: float) -> bool:
+    def wait(self, line: Line, seconds: float) -> bool:
         """Sleep until enough have finished or the database says something, or `seconds` are over. Return whether so."""
         ready = select.poll()  # not select.select, which knows no descriptor above 1023
-        ready.register(database.fileno(), select.POLLIN)
+        ready.register(line, select.POLLIN)
         ready.register(self.woken, select.POLLIN)
         found = {descriptor for descriptor, _event in ready.poll(max(seconds, 0.0) * 1000)}
         if self.woken in found:
             os.read(self.woken, 65536)
-        if database.fileno() in found:
-            database.execute("")  # takes in what has come, for the handler of notifications
+        if found - {self.woken}:
+            line.take_in()
         return bool(found)
 
     def stop(self) -> None:
@@ -106,5 +106,5 @@ def make_delivery(sender: Sender, item: Item) -> Answer:
         return trace_delivery(sender.deliver, item)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this delivery's alone
         # Without the text of the error, which may quote the URL.
-        log.error("delivery_broke", webhook_id=item.outbox_id, error=name_error(error))  # noqa: TRY400
+        log.error("delivery_broke", webhook_id=item.outbox_id, error=name_error(error))  # noqa: TRY400 - see above
         return Answer(None, 0.0, name_error(error))

@@ -1,1 +1,1 @@
-"""From the journal to the database: consume, validate, dedupe, enrich, store, settle."""
+"""From the journal to the database: consume, validate, dedupe, enrich, link, store, settle."""

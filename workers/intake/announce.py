@@ -9,10 +9,11 @@ from typing import Any
 
 from uuid_utils.compat import uuid7
 
-from schemas.events import wants_event
-from schemas.filters import EVERYTHING, Filters, read_filters
-from workers.connections import Database
-from workers.intake.copying import copy_rows, json_text
+from schemas.downstream.events import wants_event
+from schemas.downstream.filters import EVERYTHING, Filters, read_filters
+from workers.database.connections import Database
+from workers.database.copying import json_text
+from workers.database.loading import Load, load_rows
 from workers.intake.outcomes import Event
 
 CHANNEL = "alert_intake_due"
@@ -45,29 +46,31 @@ def announce_events(database: Database, events: Sequence[Event]) -> None:
         return
     subscriptions = [Subscriber.read(row) for row in database.execute(SELECT_SUBSCRIPTIONS)]
     told = [(str(uuid7()), event) for event in events]
-    copy_rows(
-        database,
-        "events",
-        ("id", "type", "alert_id", "revision", "alert"),
-        [
-            (
-                event_id,
-                event.type,
-                event.alert.id,
-                str(event.alert.revision),
-                json_text(event.alert.to_told_row() | {"origin": event.origin}),
-            )
-            for event_id, event in told
-        ],
-    )
     due = [
         (str(uuid7()), event_id, subscriber.id, event.alert.id)
         for event_id, event in told
         for subscriber in subscriptions
         if subscriber.wants(event)
     ]
+    load_rows(
+        database,
+        Load(
+            "events",
+            ("id", "type", "alert_id", "revision", "alert"),
+            [
+                (
+                    event_id,
+                    event.type,
+                    event.alert.id,
+                    str(event.alert.revision),
+                    json_text(event.alert.to_told_row() | {"origin": event.origin}),
+                )
+                for event_id, event in told
+            ],
+        ),
+        Load("outbox", ("id", "event_id", "subscription_id", "alert_id"), due),
+    )
     if due:
-        copy_rows(database, "outbox", ("id", "event_id", "subscription_id", "alert_id"), due)
         database.execute("SELECT pg_notify(%s, '')", [CHANNEL])
 
 

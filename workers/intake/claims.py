@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from psycopg import sql
 from uuid_utils.compat import uuid7
 
-from schemas.alert import COLUMNS, ROW_ATTRIBUTES, Alert
-from schemas.times import LATEST
-from workers.connections import Database
+from schemas.alert.alert import COLUMNS, ROW_ATTRIBUTES, Alert
+from schemas.alert.times import LATEST
+from workers.database.connections import Database
+from workers.database.rows import insert_rows, to_json
+from workers.intake.columns import entry_row, origin_row
 from workers.intake.incarnation import EntryIdRecurred
 from workers.intake.outcomes import Identity, Report
-from workers.intake.rows import entry_row, insert_rows, origin_row, to_json
 
 ALERT_COLUMNS = (*ROW_ATTRIBUTES, *COLUMNS, "details")
 
@@ -27,9 +28,7 @@ def admit_entries(database: Database, incarnation: str, reports: Sequence[Report
         "receipts",
         ("entered_at", "sequence", "incarnation", "request_id", "source", "received_at"),
         rows,
-        sql.SQL(
-            " ON CONFLICT DO NOTHING RETURNING (extract(epoch FROM entered_at) * 1000)::bigint AS entered_at, sequence"
-        ),
+        " ON CONFLICT DO NOTHING RETURNING (extract(epoch FROM entered_at) * 1000)::bigint AS entered_at, sequence",
     )
     admitted = {(row["entered_at"], row["sequence"]) for row in inserted.fetchall()}
     if len(admitted) < len(rows):
@@ -61,7 +60,7 @@ def claim_identities(
         "identities",
         ("network", "provider_alert_id", "alert_id"),
         rows,
-        sql.SQL(" ON CONFLICT DO NOTHING RETURNING network, provider_alert_id"),
+        " ON CONFLICT DO NOTHING RETURNING network, provider_alert_id",
     ).fetchall()
     claimed = {
         identity: fresh[identity] for row in inserted for identity in [(row["network"], row["provider_alert_id"])]
@@ -85,6 +84,8 @@ FIND_RECURRING = """
     FROM json_populate_recordset(NULL::receipts, %s::json) w
     JOIN receipts r USING (entered_at, sequence, incarnation) WHERE r.request_id IS DISTINCT FROM w.request_id
 """
-SELECT_ALERTS = sql.SQL("SELECT {names} FROM alerts WHERE id = ANY(%s)").format(
-    names=sql.SQL(", ").join(map(sql.Identifier, ALERT_COLUMNS))
+SELECT_ALERTS = (
+    sql.SQL("SELECT {names} FROM alerts WHERE id = ANY(%s)")
+    .format(names=sql.SQL(", ").join(map(sql.Identifier, ALERT_COLUMNS)))
+    .as_bytes()
 )

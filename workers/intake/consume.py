@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import redis
 
-from schemas.configuration import Drain
-from schemas.journal import GROUP
-from workers.connections import BLOCK
+from schemas.journal.append import GROUP
+from schemas.settings.journal import Drain
+from workers.database.connections import BLOCK
 from workers.intake.incarnation import JournalReplaced, incarnation_key
 from workers.intake.outcomes import Entry
 
@@ -44,19 +44,20 @@ class Consumer:
 
     def take_new(self, seconds: float) -> list[Entry]:
         """Return entries that nobody has had, waiting up to `seconds` for them, one at most. Raises as `take`."""
+        pipeline = self.client.pipeline(transaction=False)
+        pipeline.xreadgroup(
+            GROUP, self.name, {self.stream: ">"}, count=self._settings.batch, block=max(1, int(seconds * 1000))
+        )
+        pipeline.get(incarnation_key(self.stream))  # answered after what was read, however long that took
         try:
-            answer = self.client.xreadgroup(
-                GROUP, self.name, {self.stream: ">"}, count=self._settings.batch, block=max(1, int(seconds * 1000))
-            )
+            answer, incarnation = pipeline.execute()
         except redis.ResponseError as error:
             if "NOGROUP" in str(error) or "UNBLOCKED" in str(error):
                 raise JournalReplaced(str(error)) from error
             raise
-        entries = [
-            Entry(entry_id, fields) for _stream, found in cast("Any", answer) or [] for entry_id, fields in found
-        ]
+        entries = [Entry(entry_id, fields) for _stream, found in answer or [] for entry_id, fields in found]
         if entries:
-            self._check_incarnation()
+            self._require_incarnation(incarnation)
         return entries
 
     def settle(self, entries: list[Entry]) -> None:
@@ -100,7 +101,7 @@ class Consumer:
         answer = self.client.xclaim(
             self.stream, GROUP, self.name, min_idle_time=idle, message_ids=cast("Any", list(counts))
         )
-        self._check_incarnation()
+        self._require_incarnation(cast("bytes | None", self.client.get(incarnation_key(self.stream))))
         return [Entry(entry_id, fields, counts[entry_id]) for entry_id, fields in cast("Any", answer) if fields]
 
     def _pending(self, idle: int, consumer: str | None, start: str) -> list[dict[str, Any]]:
@@ -122,8 +123,7 @@ class Consumer:
                 raise JournalReplaced(str(error)) from error
             raise
 
-    def _check_incarnation(self) -> None:
+    def _require_incarnation(self, current: bytes | None) -> None:
         """Ids change only to fresh random ones: one that is the same before and after reading was it throughout."""
-        current = cast("bytes | None", self.client.get(incarnation_key(self.stream)))
         if (current or b"").decode() != self.incarnation:
             raise JournalReplaced("the journal's incarnation changed")

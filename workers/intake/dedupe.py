@@ -13,11 +13,11 @@ from typing import Any
 
 from uuid_utils.compat import uuid7
 
-from schemas.alert import Alert, Message
-from schemas.content import content_of
+from schemas.alert.alert import Alert, Message
+from schemas.alert.content import content_of
+from schemas.alert.times import iso_milliseconds
+from schemas.alert.vocabulary import CLOSED_STATUSES
 from schemas.keyring import Keyring
-from schemas.times import iso_milliseconds
-from schemas.vocabulary import CLOSED_STATUSES
 from workers.intake.merge import apply_message
 from workers.intake.outcomes import Decisions, Ending, EndingName, Identity, Rejection, Report, Revision
 

@@ -12,8 +12,8 @@ from uuid import uuid4
 import redis
 import structlog
 
-from schemas.journal import GROUP
-from workers.connections import Database
+from schemas.journal.append import GROUP
+from workers.database.connections import Database
 from workers.intake.losses import book_losses
 from workers.intake.outcomes import Entry
 

@@ -9,10 +9,10 @@ Lock order, so that no two drains wait for each other in a circle: identities, t
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from schemas.alert import Alert
-from workers.connections import Database
+from schemas.alert.alert import Alert
+from workers.database.connections import Database
+from workers.database.rows import hexed, to_json
 from workers.intake.outcomes import Decisions
-from workers.intake.rows import hexed, to_json
 from workers.intake.transactions import transaction_keys
 
 # An ARN or a purchase that more alerts than this claim to speak of names no transaction. It links no further.
@@ -86,10 +86,10 @@ CLAIM_KEYS = """
     WITH gained AS (
         INSERT INTO transactions AS known (key, alert_ids)
         SELECT key, alert_ids FROM json_to_recordset(%(claims)s::json) AS claim (key bytea, alert_ids uuid[])
-        WHERE NOT EXISTS (
-            SELECT FROM transactions done
-            WHERE done.key = claim.key AND (cardinality(done.alert_ids) > %(most)s OR done.alert_ids @> claim.alert_ids)
-        )
+        WHERE coalesce((
+            SELECT cardinality(done.alert_ids) <= %(most)s AND NOT done.alert_ids @> claim.alert_ids
+            FROM transactions done WHERE done.key = claim.key
+        ), true)
         ORDER BY key
         ON CONFLICT (key) DO UPDATE
         SET alert_ids = ARRAY(SELECT DISTINCT unnest(known.alert_ids || excluded.alert_ids))

@@ -11,11 +11,11 @@ from typing import Any, cast
 import redis
 import structlog
 
-from schemas.journal import GROUP
-from schemas.times import iso_milliseconds
-from workers.connections import Database
+from schemas.alert.times import iso_milliseconds
+from schemas.journal.append import GROUP
+from workers.database.connections import Database
+from workers.database.rows import to_json
 from workers.intake.outcomes import Entry
-from workers.intake.rows import to_json
 
 log = structlog.get_logger()
 

@@ -11,7 +11,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from schemas.alert import Alert, Message
+from schemas.alert.alert import Alert, Message
 
 MAX_PROBLEMS = 50
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from schemas.alert import Alert, Message
-from schemas.envelope import Envelope, Fields
+from schemas.alert.alert import Alert, Message
+from schemas.journal.envelope import Envelope, Fields
 
 EndingName = Literal["stored", "updated", "duplicate", "superseded", "rejected"]
 Identity = tuple[str, str]

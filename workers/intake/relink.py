@@ -8,13 +8,13 @@ time, and tells nobody: no network has said anything new.
 import structlog
 from psycopg import sql
 
-from schemas.alert import Alert
-from workers.connections import Database, connect_database
+from schemas.alert.alert import Alert
+from workers.database.connections import Database, connect_database
+from workers.database.refusals import retried_on_conflict
+from workers.database.rows import to_json
 from workers.deadline import Deadline
 from workers.intake.claims import ALERT_COLUMNS
 from workers.intake.link import ADD_LINKS, claim_keys, find_partners, lock_alerts
-from workers.intake.refusals import retried_on_conflict
-from workers.intake.rows import to_json
 from workers.settings import Workshop
 
 log = structlog.get_logger()

@@ -5,15 +5,16 @@ from datetime import UTC, datetime
 
 from psycopg import sql
 
+from schemas.alert.times import iso_time
+from schemas.downstream.subscription import rejection_binding
 from schemas.keyring import Keyring
-from schemas.subscription import rejection_binding
-from schemas.times import iso_time
-from workers.connections import Database
+from workers.database.connections import Database
+from workers.database.loading import Load, load_rows
+from workers.database.rows import hexed, insert_rows, to_json
 from workers.intake.claims import ALERT_COLUMNS
-from workers.intake.copying import COPIED_ALERT, alert_texts, copy_rows, entry_texts
+from workers.intake.columns import COPIED_ALERT, alert_texts, entry_row, entry_texts, origin_row
 from workers.intake.link import adopt_links
 from workers.intake.outcomes import Decisions, Entry, Report
-from workers.intake.rows import entry_row, hexed, insert_rows, origin_row, to_json
 
 
 def save_batch(
@@ -27,29 +28,36 @@ def save_batch(
     """Write everything a batch decided, and add it to the running totals."""
     if not admitted:
         return
-    copy_rows(database, "alerts", COPIED_ALERT, map(alert_texts, decisions.stored.values()))
+    load_rows(
+        database,
+        Load("alerts", COPIED_ALERT, [alert_texts(alert) for alert in decisions.stored.values()]),
+        Load(
+            "endings",
+            ("entered_at", "sequence", "incarnation", "item", "ending", "alert_id", "rejection_id"),
+            [
+                (*entry_texts(one.entry), incarnation, str(one.item), one.ending, one.alert_id, one.rejection_id)
+                for one in decisions.endings
+            ],
+        ),
+        Load(
+            "raw_bodies",
+            ("entered_at", "sequence", "incarnation", "source", "request_id", "sealed"),
+            [
+                (
+                    *entry_texts(report.entry),
+                    incarnation,
+                    envelope.source,
+                    envelope.request_id,
+                    sealed_text(report.entry),
+                )
+                for report in admitted
+                if (envelope := report.envelope)
+            ],
+        ),
+    )
     if decisions.changed:
         linked = database.execute(UPDATE_ALERTS, [to_json([alert.to_row() for alert in decisions.changed.values()])])
         adopt_links(decisions, {row["id"]: row["related"] for row in linked})
-    copy_rows(
-        database,
-        "endings",
-        ("entered_at", "sequence", "incarnation", "item", "ending", "alert_id", "rejection_id"),
-        [
-            (*entry_texts(one.entry), incarnation, str(one.item), one.ending, one.alert_id, one.rejection_id)
-            for one in decisions.endings
-        ],
-    )
-    copy_rows(
-        database,
-        "raw_bodies",
-        ("entered_at", "sequence", "incarnation", "source", "request_id", "sealed"),
-        [
-            (*entry_texts(report.entry), incarnation, envelope.source, envelope.request_id, sealed_text(report.entry))
-            for report in admitted
-            if (envelope := report.envelope)
-        ],
-    )
     now = iso_time(datetime.now(UTC))
     insert_rows(
         database,
@@ -97,8 +105,9 @@ def seal_rejected(body: bytes | None, rejection_id: str, keyring: Keyring) -> st
 
 # Rows are locked in the order in which whoever links alerts locks them. Links that another drain has added meanwhile
 # stay, and are returned, so that the events of this batch tell of them too.
-UPDATE_ALERTS = sql.SQL(
-    """WITH r AS MATERIALIZED (
+UPDATE_ALERTS = (
+    sql.SQL(
+        """WITH r AS MATERIALIZED (
            SELECT * FROM json_populate_recordset(NULL::alerts, %s::json)
        ), locked AS MATERIALIZED (
            SELECT id FROM alerts WHERE id IN (SELECT id FROM r) ORDER BY id FOR NO KEY UPDATE
@@ -110,9 +119,12 @@ UPDATE_ALERTS = sql.SQL(
            RETURNING a.id, a.related, r.related AS known
        )
        SELECT id::text, related::text[] FROM updated WHERE related <> known"""
-).format(
-    names=sql.SQL(", ").join(sql.Identifier(name) for name in ALERT_COLUMNS if name != "related"),
-    values=sql.SQL(", ").join(sql.Identifier("r", name) for name in ALERT_COLUMNS if name != "related"),
+    )
+    .format(
+        names=sql.SQL(", ").join(sql.Identifier(name) for name in ALERT_COLUMNS if name != "related"),
+        values=sql.SQL(", ").join(sql.Identifier("r", name) for name in ALERT_COLUMNS if name != "related"),
+    )
+    .as_bytes()
 )
 
 ADD_TOTALS = """

@@ -2,9 +2,9 @@
 
 from hashlib import blake2b
 
-from schemas.alert import Alert
-from schemas.money import strip_zeros
-from workers.enrich.merchants import fold_value
+from schemas.alert.alert import Alert
+from schemas.alert.money import strip_zeros
+from workers.enrichers.merchant_table import fold_value
 
 # A real ARN has 23 digits or so. What has few, or one over and over, is a placeholder of the sender's.
 FEWEST_DIGITS = 12

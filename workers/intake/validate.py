@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterable
 
 import structlog
 
-import schemas.ethoca
-import schemas.reseller
-from schemas.alert import Message
-from schemas.configuration import Configuration
-from schemas.document import NotAnAlert, alert_id, read_document, split_alerts
-from schemas.envelope import Envelope, Unreadable, open_envelope
+import schemas.formats.ethoca
+import schemas.formats.reseller
+from schemas.alert.alert import Message
+from schemas.formats.document import NotAnAlert, alert_id, read_document, split_alerts
+from schemas.journal.envelope import Envelope, Unreadable, open_envelope
 from schemas.keyring import Keyring, Tampered, UnknownKey
-from schemas.sources import Format, Source
+from schemas.settings.configuration import Configuration
+from schemas.settings.sources import Format, Source
 from workers.intake.outcomes import Entry, Rejection, Report
 
 log = structlog.get_logger()
@@ -21,19 +21,22 @@ POISONED_AT = 6
 
 Reader = Callable[[object, Source, bool, Keyring], Message]
 READERS: dict[Format, Reader] = {
-    "ethoca": schemas.ethoca.read_message,
-    "reseller": schemas.reseller.read_message,
+    "ethoca": schemas.formats.ethoca.read_message,
+    "reseller": schemas.formats.reseller.read_message,
 }
 
 
 def validate_entries(entries: Iterable[Entry], configuration: Configuration, keyring: Keyring) -> list[Report]:
-    """Validate a batch. An entry sealed with a key that is not configured is left in the journal until it is."""
+    """Validate a batch. An entry sealed with a key that is not configured has no report: it waits until it is."""
     reports = []
+    left: dict[bytes, str] = {}
     for entry in entries:
         try:
             reports.append(validate_entry(entry, configuration, keyring))
         except UnknownKey as error:
-            log.error("entry_left", entry_id=entry.entry_id.decode(), why=str(error))  # noqa: TRY400 - no surprise
+            left[entry.entry_id] = str(error)
+    if left:
+        log.error("entries_left", entries=len(left), first=min(left).decode(), why=sorted(set(left.values())))
     return reports
 
 
@@ -66,10 +69,22 @@ def read_items(envelope: Envelope, source: Source, keyring: Keyring) -> tuple[Me
     found: list[Message | Rejection] = []
     for item in items:
         if alert_id(item, source.format) is None:
-            body = json.dumps(item, default=str).encode() if is_list else envelope.body
-            found.append(
-                Rejection("no_alert_id", "no usable alert id (a string or integer of 1 to 255 characters)", body)
-            )
+            why = "no usable alert id (a string or integer of 1 to 255 characters)"
+            found.append(Rejection("no_alert_id", why, encode_item(item) if is_list else envelope.body))
         else:
             found.append(read(item, source, repaired, keyring))
     return tuple(found)
+
+
+def list_bodies(envelope: Envelope, configuration: Configuration) -> list[bytes]:
+    """Return the body of each alert of a push that was read: the whole body, if that is one alert."""
+    source = configuration.source(envelope.source)
+    if source is None:
+        return [envelope.body]
+    items, is_list = split_alerts(read_document(envelope.body, source)[0])
+    return [encode_item(item) for item in items] if is_list else [envelope.body]
+
+
+def encode_item(item: object) -> bytes:
+    """Return one item of a list as a body of its own."""
+    return json.dumps(item, default=str).encode()

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import redis
 import structlog
 
-from schemas.events import UNBALANCED
-from schemas.notices import books_payload
-from schemas.times import iso_time
-from workers.connections import Database
+from schemas.alert.times import iso_time
+from schemas.downstream.events import UNBALANCED
+from schemas.downstream.notices import books_payload
+from workers.database.connections import Database
 from workers.notices.accounts import Imbalance, audit_accounts
 from workers.notices.outbox import Notice, announce_notices
 

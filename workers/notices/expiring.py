@@ -5,10 +5,10 @@ So filters, fields to leave out and the order of an alert's events hold for it a
 
 from psycopg import sql
 
-from schemas.alert import Alert
-from schemas.events import EXPIRING
-from schemas.notices import Notices
-from workers.connections import Database
+from schemas.alert.alert import Alert
+from schemas.downstream.events import EXPIRING
+from schemas.settings.notices import Notices
+from workers.database.connections import Database
 from workers.intake.announce import announce_events
 from workers.intake.claims import ALERT_COLUMNS
 from workers.intake.outcomes import Event

@@ -9,10 +9,10 @@ from typing import Any
 
 from uuid_utils.compat import uuid7
 
-from schemas.events import wants_event
-from workers.connections import Database
+from schemas.downstream.events import wants_event
+from workers.database.connections import Database
+from workers.database.rows import insert_rows
 from workers.intake.announce import CHANNEL, SELECT_SUBSCRIPTIONS
-from workers.intake.rows import insert_rows
 
 
 @dataclass(frozen=True, slots=True)

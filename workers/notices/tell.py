@@ -2,8 +2,8 @@
 
 import structlog
 
-from schemas.notices import Notices
-from workers.connections import Database, connect_database, connect_stream
+from schemas.settings.notices import Notices
+from workers.database.connections import Database, connect_database, connect_stream
 from workers.deadline import Deadline
 from workers.notices.books import audit_books
 from workers.notices.expiring import tell_expiring

@@ -3,10 +3,10 @@
 Whoever changes a subscription writes the log in the same transaction, so that no change goes untold.
 """
 
-from schemas.events import PAUSED, RESUMED
-from schemas.notices import subscription_payload
-from schemas.times import iso_time
-from workers.connections import Database
+from schemas.alert.times import iso_time
+from schemas.downstream.events import PAUSED, RESUMED
+from schemas.downstream.notices import subscription_payload
+from workers.database.connections import Database
 from workers.notices.outbox import Notice, announce_notices
 
 BATCH = 200

@@ -21,7 +21,7 @@ from console.web.openapi.kinds import (
     reference,
 )
 from console.web.openapi.requests import ONE, listing, operation, query
-from schemas.alert import DETAILS
+from schemas.alert.alert import DETAILS
 
 FILTERS = [
     query("provider", TEXT, "The network: ethoca, verifi, ..."),

@@ -33,7 +33,8 @@ FILTERS: Schema = {
 SUBSCRIPTION: Schema = record(
     id=ID, name=TEXT, url=TEXT, events=listed(TEXT), state=choice("active", "paused", "tripped"),
     description=TEXT, filters=FILTERS, format=TEXT, leave_out=listed(TEXT), personal_data=FLAG, rate_limit=LIMIT,
-    concurrency=LIMIT, timeout=LIMIT, failures=NUMBER, failing_since=OPTIONAL_TIME, created_at=TIME,
+    concurrency=LIMIT, timeout=LIMIT, failures=NUMBER, failing_since=OPTIONAL_TIME,
+    asked_until=OPTIONAL_TIME, created_at=TIME,
 )  # fmt: skip
 SUBSCRIPTION_REST: Schema = record(
     due=NUMBER, given_up=NUMBER,

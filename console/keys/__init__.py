@@ -1,0 +1,1 @@
+"""The sealing keys: what each seals, and sealing it anew."""

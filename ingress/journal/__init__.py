@@ -1,0 +1,1 @@
+"""The step that makes a push durable, and whether it could be taken now."""

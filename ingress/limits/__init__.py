@@ -1,0 +1,1 @@
+"""How often one may push or fail, counted over all worker processes."""

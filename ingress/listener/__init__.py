@@ -1,0 +1,1 @@
+"""The door's listener: gunicorn's worker, TLS, and whose connections stay."""

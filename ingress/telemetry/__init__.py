@@ -1,0 +1,1 @@
+"""What the door tells of its work: log lines, counts, spans."""

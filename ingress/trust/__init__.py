@@ -1,0 +1,1 @@
+"""Whether a client certificate may be believed, whether it came by the handshake or a proxy handed it over."""

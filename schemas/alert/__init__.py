@@ -1,0 +1,1 @@
+"""The canonical alert: its fields, and what their values are."""

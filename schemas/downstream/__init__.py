@@ -1,0 +1,1 @@
+"""What downstream services receive, and how they subscribe to it."""

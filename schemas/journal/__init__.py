@@ -1,0 +1,1 @@
+"""The journal: envelopes, the stream that they wait in, its room, durability and books, and clients of Redis."""

@@ -1,0 +1,1 @@
+"""The configuration file: its tables, the files and plug-ins that they name."""

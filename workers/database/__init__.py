@@ -1,0 +1,1 @@
+"""The stores as workers speak to them: their connections, and rows on their way in."""

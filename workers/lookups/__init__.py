@@ -1,0 +1,1 @@
+"""The enrichers that ask others, and the station that does so before an alert is forwarded."""

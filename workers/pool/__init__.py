@@ -1,0 +1,1 @@
+"""What keeps worker processes going: their size, their life, their memory, their clock."""

@@ -1,0 +1,1 @@
+"""What keeps the database in order: partitions, retention, sessions that died."""
