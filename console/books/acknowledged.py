@@ -1,7 +1,12 @@
-"""Hold the door's log against the receipts: every acknowledged request has ended, or is waiting in the journal."""
+"""Hold what was promised against the receipts: every push that was kept has ended, or is waiting in the journal.
+
+Promised are the pushes of the door's log: those it acknowledged, and those it refused as malformed (400), whose bodies
+it has kept all the same; and the replays of rejections, which come by no door.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -13,20 +18,21 @@ from console.connections import Database
 from schemas.journal.stream import entry_key, parse_id
 
 BATCH = 1000
-EVENT = "acknowledged"
+KEPT = frozenset({"acknowledged", "rejected"})  # what the door's log calls a push whose body is in the journal
 
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
-    """One line of the door's log: this request was answered with success for this journal entry."""
+    """What was kept: a request, as this journal entry. `rejection_id`: it is the replay of that rejection."""
 
     request_id: str
     entry_id: str
+    rejection_id: str | None = None
 
 
 @dataclass(slots=True)
 class Acknowledgements:
-    """What has become of the acknowledged requests of a log."""
+    """What has become of what was kept."""
 
     read: int = 0
     settled: int = 0
@@ -35,17 +41,25 @@ class Acknowledgements:
 
 
 def read_acknowledgements(lines: Iterable[str | bytes]) -> Iterator[Acknowledgement]:
-    """Yield the acknowledgements among the JSON lines of a log; other lines are passed over."""
+    """Yield what the JSON lines of the door's log say was kept; other lines are passed over."""
     for line in lines:
         try:
             entry = orjson.loads(line)
         except orjson.JSONDecodeError:
             continue
-        if not isinstance(entry, dict) or entry.get("event") != EVENT:
+        if not isinstance(entry, dict) or entry.get("event") not in KEPT:
             continue
         request_id, entry_id = entry.get("request_id"), entry.get("entry_id")
         if isinstance(request_id, str) and isinstance(entry_id, str):
             yield Acknowledgement(request_id, entry_id)
+
+
+def read_replays(database: Database, receipts_kept: int) -> Iterator[Acknowledgement]:
+    """Yield the replays of so many days: of older ones the receipts may be gone."""
+    with database.transaction():
+        rows = database.execute(SELECT_REPLAYS, [datetime.now(UTC) - timedelta(days=receipts_kept)]).fetchall()
+    for row in rows:
+        yield Acknowledgement(row["request_id"], row["entry_id"], row["rejection_id"])
 
 
 def audit_acknowledgements(
@@ -118,6 +132,10 @@ def parse_request(request_id: str) -> UUID | None:
         return None
 
 
+SELECT_REPLAYS = """
+    SELECT replace(replayed_as::text, '-', '') AS request_id, replayed_entry AS entry_id, id::text AS rejection_id
+    FROM rejections WHERE state = 'replayed' AND closed_at >= %s AND replayed_entry IS NOT NULL ORDER BY closed_at
+"""
 SELECT_RECEIVED = """
     SELECT place FROM unnest(%s::integer[], %s::uuid[], %s::timestamptz[], %s::bigint[])
         AS acknowledged (place, request_id, entered_at, sequence)

@@ -68,7 +68,7 @@ def replay_rejection(
         settings = desk.configuration.journal
         check_room(measure_journal(desk.journal, settings), settings)
         entry_id = append_entry(desk.journal, settings, seal_envelope(envelope, desk.keyring))
-        desk.database.execute(CLOSE_REPLAYED, {"id": row["id"], "request_id": envelope.request_id})
+        desk.database.execute(CLOSE_REPLAYED, {"id": row["id"], "request": envelope.request_id, "entry": entry_id})
         how = "unchanged" if corrected is None else "corrected"
         note_operation(desk.database, desk.actor, "replay", str(row["id"]), f"{how}, as request {envelope.request_id}")
     return Replay(str(row["id"]), envelope.request_id, entry_id)
@@ -106,7 +106,9 @@ LOCK_REJECTION = """
     WHERE id = %(id)s FOR UPDATE SKIP LOCKED
 """
 CLOSE_REPLAYED = """
-    UPDATE rejections SET state = 'replayed', closed_at = now(), replayed_as = %(request_id)s::uuid WHERE id = %(id)s
+    UPDATE rejections
+    SET state = 'replayed', closed_at = now(), replayed_as = %(request)s::uuid, replayed_entry = %(entry)s
+    WHERE id = %(id)s
 """
 CLOSE_DISCARDED = """
     UPDATE rejections SET state = 'discarded', closed_at = now(), note = %(note)s WHERE id = %(id)s

@@ -258,6 +258,16 @@ def test_audit_fails_when_an_acknowledged_request_has_no_ending(run: Run, worksh
     assert "The books balance." in run("audit").out
 
 
+def test_audit_names_lost_bodies_of_pushes_that_were_refused(run: Run, workshop: Workshop) -> None:
+    """A push that was answered 400 was promised to be kept, too: the audit looks for it like any other."""
+    lost = {"event": "rejected", "request_id": uuid4().hex, "entry_id": "1700000000000-0"}
+    unkept = {"event": "refused", "request_id": uuid4().hex}
+    lines = "".join(json.dumps(line) + "\n" for line in (lost, unkept)).encode()
+    result = run("audit", "--json", "--acks", "-", given=lines)
+    assert result.status == 1
+    assert result.json["unaccounted"] == [{"request_id": lost["request_id"], "entry_id": lost["entry_id"]}]
+
+
 def test_audit_fails_when_entries_are_missing(run: Run, workshop: Workshop) -> None:
     """An entry deleted from the journal without a receipt makes the exit status 1."""
     push(workshop, alert("A1"))

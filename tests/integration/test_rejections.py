@@ -122,6 +122,25 @@ def test_replayed_alert_is_stored_as_received_then(
     assert (actor, action) == ("somebody", "replay")
 
 
+def test_replay_that_the_journal_lost_is_named_and_repeated(
+    desk: Desk, workshop: Workshop, journal: redis.Redis, query: Query, run: Run
+) -> None:
+    """A replay that waits is accounted for; one whose entry is gone is named until it is replayed again."""
+    push(workshop, journal, b'{"alertId": "A1"')
+    done = replay_rejection(desk, only(query), b'{"alertId": "A1"}')
+    assert run("audit", "--json").json["balanced"]
+    journal.xdel(STREAM, done.entry_id)
+    lost = run("audit", "--json")
+    assert lost.status == 1
+    named = {"request_id": done.request_id, "entry_id": done.entry_id, "rejection_id": done.rejection_id}
+    assert named in lost.json["unaccounted"]
+    assert f"rejections replay {done.rejection_id} --again" in run("audit").out
+    again = replay_rejection(desk, done.rejection_id, b'{"alertId": "A1"}', even_closed=True)
+    assert drain_all(workshop, journal) == {"stored": 1}
+    assert not any("rejection_id" in one for one in run("audit", "--json").json["unaccounted"])
+    assert again.entry_id != done.entry_id
+
+
 def test_older_replay_does_not_undo_what_came_since(
     desk: Desk, workshop: Workshop, journal: redis.Redis, query: Query
 ) -> None:

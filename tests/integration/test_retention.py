@@ -207,6 +207,25 @@ def test_closed_rejections_go_and_open_ones_stay(client: redis.Redis, workshop: 
     assert [row["state"] for row in query("SELECT state FROM rejections ORDER BY id")] == ["replayed", "open"]
 
 
+def test_replay_of_which_nobody_knows_the_ending_stays_as_long_as_receipts(
+    client: redis.Redis, workshop: Workshop, query: Query
+) -> None:
+    """The body of a replay without a receipt, which may be lost, outlasts other closed rejections; not the receipts."""
+    append_entry(client, workshop.configuration.journal, seal_envelope(Envelope("ethoca", b"{"), workshop.keyring))
+    drain_all(client, workshop)
+    query("UPDATE rejections SET state = 'replayed', replayed_as = gen_random_uuid(),"
+          " closed_at = now() - interval '1 year' RETURNING 1")  # fmt: skip
+    assert enforce(workshop, settings=Retention()).rows == {"rejections": 1}
+    append_entry(client, workshop.configuration.journal, seal_envelope(Envelope("ethoca", b"{"), workshop.keyring))
+    drain_all(client, workshop)
+    query("UPDATE rejections SET state = 'replayed', replayed_as = gen_random_uuid(),"
+          " closed_at = now() - interval '1 year' RETURNING 1")  # fmt: skip
+    make_month(query, 13)
+    query("INSERT INTO receipts (entered_at, sequence, incarnation) VALUES (%s, 0, gen_random_uuid()) RETURNING 1",
+          months_ago(13))  # fmt: skip
+    assert enforce(workshop, settings=Retention()).rows == {}
+
+
 def test_two_workers_do_not_maintain_at_once(workshop: Workshop, query: Query) -> None:
     """Whoever comes while another maintains leaves it to that one."""
     old = make_month(query, 5)

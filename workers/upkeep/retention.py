@@ -103,8 +103,14 @@ DELETE_EVENTS = sql.SQL("""
     )
     DELETE FROM events e USING gone WHERE e.id = gone.id RETURNING e.id
 """)
+# A replay without a receipt may be lost, and then this is its last body. Nothing stays longer than receipts do.
 DELETE_CLOSED = sql.SQL("""
     DELETE FROM rejections WHERE ctid = ANY(ARRAY(
-        SELECT ctid FROM rejections WHERE state <> 'open' AND closed_at < %(cutoff)s LIMIT %(limit)s
+        SELECT ctid FROM rejections r
+        WHERE state <> 'open' AND closed_at < %(cutoff)s AND (
+            state <> 'replayed' OR closed_at < (SELECT min(entered_at) FROM receipts)
+            OR EXISTS (SELECT FROM receipts WHERE request_id = r.replayed_as)
+        )
+        LIMIT %(limit)s
     ))
 """)
