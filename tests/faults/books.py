@@ -1,21 +1,15 @@
 """The check after a fault: what was promised is there once, everywhere. What is wrong is returned by name."""
 
 import json
-import subprocess
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import requests
 
-from tests.e2e.running import ROOT
 from tests.e2e.window import get
 from tests.faults.load import Ledger
-from tests.faults.site import WAIT_SECONDS, Site
-from tests.tether import tether
+from tests.faults.site import Site
 
 SETTLE_SECONDS = 300.0
 
@@ -41,8 +35,13 @@ def settle(site: Site, seconds: float = SETTLE_SECONDS) -> float:
     return site.seconds_until(nothing_waits, seconds, "the books are settled")
 
 
-def check_ledger(site: Site, ledger: Ledger, deliveries: Mapping[str, Mapping[str, Counter[str]]]) -> Verdict:
-    """Compare what the door promised with receipts, endings, alerts and deliveries (of `read_deliveries`)."""
+def check_ledger(
+    site: Site,
+    ledger: Ledger,
+    deliveries: Mapping[str, Mapping[str, Counter[str]]],
+    subscription: str = "local-receiver",
+) -> Verdict:
+    """Compare what the door promised with receipts, endings, alerts and what the subscription's receiver got."""
     verdict = Verdict()
     promised = ledger.acknowledged | ledger.kept
     receipts: dict[str, int] = dict(site.query(COUNT_RECEIPTS, list(promised)))
@@ -72,7 +71,28 @@ def check_ledger(site: Site, ledger: Ledger, deliveries: Mapping[str, Mapping[st
     for _, own_id in rows:
         received = deliveries.get(own_id, {})
         sort_count(verdict, f"alert.created of alert {own_id} at the receiver", len(received.get("alert.created", ())))
+    check_outbox(verdict, site, subscription, [own_id for _, own_id in rows], deliveries)
     return verdict
+
+
+def check_outbox(
+    verdict: Verdict,
+    site: Site,
+    subscription: str,
+    own_ids: list[str],
+    deliveries: Mapping[str, Mapping[str, Counter[str]]],
+) -> None:
+    """Hold what was due to the receiver against what it got, of every event: nothing is given up, nothing made up."""
+    due: dict[str, set[str]] = defaultdict(set)
+    for own_id, outbox_id, event, state in site.query(SELECT_OUTBOX, own_ids, subscription):
+        due[own_id].add(outbox_id)
+        if outbox_id not in deliveries.get(own_id, {}).get(event, ()):
+            verdict.lost.append(f"{event} of alert {own_id}, webhook {outbox_id}, {state}")
+        elif state != "delivered":
+            verdict.lost.append(f"the delivery of webhook {outbox_id}, which the receiver got: it is {state}")
+    for own_id in own_ids:
+        got = {webhook_id for ids in deliveries.get(own_id, {}).values() for webhook_id in ids}
+        verdict.doubled += [f"webhook {webhook_id} of alert {own_id}, never due" for webhook_id in got - due[own_id]]
 
 
 def sort_count(verdict: Verdict, what: str, count: int) -> None:
@@ -99,46 +119,17 @@ def deliveries_of(site: Site) -> dict[str, dict[str, Counter[str]]]:
         return read_deliveries(file)
 
 
-def audit(site: Site, *options: str) -> tuple[int, dict[str, Any]]:
-    """Run `alert-intake audit` as an operator would; return its exit status and what it says."""
-    answer = command(site, "audit", "--json", *options)
-    assert answer.stdout, answer.stderr
-    return answer.returncode, json.loads(answer.stdout)
-
-
-def command(site: Site, *arguments: str, release: Path = ROOT) -> "subprocess.CompletedProcess[str]":
-    """Run `alert-intake` on the stack, that of another release if wanted; return how it ended and what it said."""
-    process = start_command(site, *arguments, release=release)
-    said, complained = process.communicate(timeout=WAIT_SECONDS)
-    return subprocess.CompletedProcess(process.args, process.returncode, said, complained)
-
-
-def start_command(site: Site, *arguments: str, release: Path = ROOT) -> "subprocess.Popen[str]":
-    """Start `alert-intake` on the stack, with nothing but its addresses in the environment."""
-    environment = {"PATH": "/usr/bin:/bin", "ALERT_INTAKE_CONFIG": str(site.stack.var / "config.toml")}
-    environment |= {name: site.run[name] for name in ("JOURNAL_URL", "BROKER_URL", "DATABASE_URL")}
-    return subprocess.Popen(
-        tether([sys.executable, "-m", "console.command", *arguments]),
-        cwd=release,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def door_log(site: Site) -> Path:
-    """Return the door's log."""
-    return site.stack.var / "log" / "ingress.log"
-
-
 COUNT_DUE = """
     SELECT count(*) FROM outbox o JOIN subscriptions s ON s.id = o.subscription_id
     WHERE o.state = 'due' AND s.state <> 'paused'
 """
 COUNT_RECEIPTS = """
     SELECT replace(request_id::text, '-', ''), count(*) FROM receipts WHERE request_id = ANY(%s::uuid[]) GROUP BY 1
+"""
+SELECT_OUTBOX = """
+    SELECT o.alert_id::text, o.id::text, e.type, o.state
+    FROM outbox o JOIN events e ON e.id = o.event_id JOIN subscriptions s ON s.id = o.subscription_id
+    WHERE o.alert_id = ANY(%s::uuid[]) AND s.name = %s
 """
 SELECT_ENDINGS = """
     SELECT replace(request_id::text, '-', ''), item, array_agg(ending)

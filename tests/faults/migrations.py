@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 from tests.e2e.running import ROOT
-from tests.faults.books import command, start_command
+from tests.faults.commands import command, start_command
 from tests.faults.hold import KEY, Hold
 from tests.faults.site import Site
 from tests.faults.trial import Fault

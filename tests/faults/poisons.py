@@ -21,6 +21,7 @@ class Poison:
     """What an alert is poisoned with, and the reason by which it must be rejected.
 
     `refusal` is what makes PostgreSQL refuse it, and `end` what removes that: an operator's own constraint or index.
+    `kills`: it kills the process that works on it.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Poison:
     issuer: str
     refusal: str = ""
     end: str = ""
+    kills: bool = False
 
     @contextlib.contextmanager
     def at_work(self, site: Site) -> Iterator[None]:
@@ -46,7 +48,7 @@ class Poison:
 UNINDEXABLE = "".join(chr(0x10000 + number * 7919 % 0xFFFF0) for number in range(1000))
 
 POISONS = [
-    Poison("an entry that kills its process, in 500", "poisoned", MARKER),
+    Poison("an entry that kills its process, in 500", "poisoned", MARKER, kills=True),
     Poison(
         "a row against a constraint, in 500",
         "unstorable",

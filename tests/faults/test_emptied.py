@@ -9,7 +9,8 @@ import pytest
 
 from tests.e2e.running import Account, Stack
 from tests.e2e.window import get
-from tests.faults.books import audit, check_ledger, deliveries_of, door_log
+from tests.faults.books import check_ledger, deliveries_of
+from tests.faults.commands import audit, door_log
 from tests.faults.databases import failing
 from tests.faults.load import Load
 from tests.faults.report import Row
@@ -52,24 +53,23 @@ def empty_journal(site: Site) -> tuple[tuple[int, int, int, int], float]:
         seconds = follow_alert(site, load)
         load.wait_for_acknowledgements(FLOW)
     site.seconds_until(lambda: get(site.run, "/v1/audit")["waiting"] == 0, WAIT_SECONDS, "nothing waits")
-    lost = check_lost(site, load)
+    missing = check_missing(site, load)
+    lost = missing & load.ledger.acknowledged.keys()
     assert lost
     status, books = audit(site, "--acks", str(door_log(site)))
     named = {one["request_id"] for one in books["unaccounted"] if "request_id" in one}
     counted = sum(one["entries"] for one in books["unaccounted"] if "entries" in one)
     assert (status, books["balanced"]) == (1, False)
-    assert named == lost
-    assert len(lost) / 2 < counted <= len(lost) + len(load.ledger.kept)  # up to the last look, of six seconds' entries
+    assert named == missing
+    assert len(named) / 2 < counted <= len(named)  # up to the last look, of six seconds' entries
     assert seconds < CARRIED_ON_SECONDS
     ledger = load.ledger
     return (ledger.pushes, len(ledger.acknowledged), ledger.refused, len(lost)), seconds
 
 
-def check_lost(site: Site, load: Load) -> set[str]:
-    """Return the acknowledged requests that have no receipt; nothing may be doubled."""
+def check_missing(site: Site, load: Load) -> set[str]:
+    """Return the requests that were kept and have no receipt; nothing may be doubled."""
     verdict = check_ledger(site, load.ledger, deliveries_of(site))
     assert verdict.doubled == []
-    found = {
-        line.removeprefix("receipt of request ") for line in verdict.lost if line.startswith("receipt of request ")
-    }
-    return found & load.ledger.acknowledged.keys()
+    receipt = "receipt of request "
+    return {line.removeprefix(receipt) for line in verdict.lost if line.startswith(receipt)}

@@ -10,7 +10,8 @@ import pytest
 
 from tests.e2e.bodies import dispute, fresh_id
 from tests.e2e.sender import Sender
-from tests.faults.books import audit, check_ledger, command, deliveries_of, settle
+from tests.faults.books import check_ledger, deliveries_of, settle
+from tests.faults.commands import audit, command
 from tests.faults.load import Load
 from tests.faults.receiver import Mood, Receiver, serve_receiver
 from tests.faults.report import Row
@@ -65,7 +66,8 @@ def test_bad_receiver_gets_everything_once(
     hurried = command(site, "deliveries", "retry", "--subscription", NAME, "--state", "due", "--since", began)
     assert hurried.returncode == 0, hurried.stderr
     settle(site)
-    local, own = (check_ledger(site, load.ledger, found) for found in (deliveries_of(site), moody.received))
+    local = check_ledger(site, load.ledger, deliveries_of(site))
+    own = check_ledger(site, load.ledger, moody.received, NAME)
     assert (local.lost, local.doubled, own.lost, own.doubled) == ([], [], [], [])
     status, books = audit(site)
     assert (status, books["balanced"]) == (0, True)

@@ -8,7 +8,8 @@ import pytest
 
 from tests.e2e.bodies import dispute, fresh_id
 from tests.e2e.sender import PATIENCE, Sender
-from tests.faults.books import Verdict, audit, check_ledger, deliveries_of, settle
+from tests.faults.books import Verdict, check_ledger, deliveries_of, settle
+from tests.faults.commands import audit
 from tests.faults.load import Ledger, Load, Push
 from tests.faults.report import Row
 from tests.faults.site import WAIT_SECONDS, Site

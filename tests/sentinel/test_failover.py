@@ -9,7 +9,8 @@ import pytest
 
 from tests.e2e.bodies import dispute, fresh_id
 from tests.e2e.sender import Sender
-from tests.faults.books import audit, check_ledger, deliveries_of, door_log, settle
+from tests.faults.books import check_ledger, deliveries_of, settle
+from tests.faults.commands import audit, door_log
 from tests.faults.load import Load
 from tests.faults.table import TIMES
 from tests.faults.trial import follow_alert

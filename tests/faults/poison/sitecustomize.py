@@ -12,13 +12,12 @@ from typing import Any
 MARKER = "KILL-WHO-PARSES-THIS"
 
 if "drain" in sys.orig_argv:
-    parse = json.loads
+    decode = json.JSONDecoder.decode
 
-    def parse_or_die(text: Any, **options: Any) -> Any:  # noqa: ANN401 - the signature of json's
-        """Parse, unless the text holds the marker."""
-        found = text.encode() if isinstance(text, str) else bytes(text)
-        if MARKER.encode() in found:
+    def decode_or_die(decoder: json.JSONDecoder, text: str, *where: Any) -> Any:  # noqa: ANN401 - the signature of json's
+        """Decode, unless the text holds the marker. Every decoder comes by here, that of `json.loads` too."""
+        if MARKER in text:
             os.kill(os.getpid(), signal.SIGSEGV)
-        return parse(text, **options)
+        return decode(decoder, text, *where)
 
-    json.loads = parse_or_die  # type: ignore[assignment]  # it takes whatever the original takes
+    json.JSONDecoder.decode = decode_or_die  # type: ignore[method-assign, assignment]  # it takes whatever the original takes
