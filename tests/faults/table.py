@@ -5,12 +5,14 @@ The rows travel on the reports of the tests, which may run in several processes 
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+
+from tests.faults.lines import Line, read_lines, read_revision, rows_file
 
 TIMES = int(os.environ.get("TIMES") or 1)
 
@@ -26,28 +28,20 @@ class Row(Protocol):
         """Return the row as text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A row and the test it is of. `place`: where it stands among all tests."""
-
-    test: str
-    place: int
-    injected: int
-    cells: list[str]
-
-
 class Table:
     """A plugin of pytest. `name` marks the rows on the reports; the environment variable `variable` names the file.
 
-    Beside that file lie the rows themselves (.jsonl). With RESUME=1 they are kept, and a test whose rows are there,
-    injected as often as TIMES says, is not run again.
+    Beside that file lie the rows themselves (.jsonl). With RESUME=1 those of the same revision are kept, and a test
+    whose rows are there, injected as often as TIMES says, is not run again.
     """
 
     def __init__(self, name: str, headings: Sequence[str], variable: str) -> None:
         self.name = name
         self.headings = headings
         self.file = Path(os.environ[variable]) if os.environ.get(variable) else None
-        self.lines = list(read_lines(self.file)) if self.file and os.environ.get("RESUME") == "1" else []
+        self.revision = read_revision() if self.file else ""
+        earlier = read_lines(self.file) if self.file and os.environ.get("RESUME") == "1" else ()
+        self.lines = [line for line in earlier if line.revision == self.revision]
         self.places: dict[str, int] = {}
         self.terminal: pytest.TerminalReporter | None = None
 
@@ -55,7 +49,7 @@ class Table:
         """Return what puts a row of this test into the table."""
 
         def keep(row: Row) -> None:
-            line = Line(test.nodeid, self.places[test.nodeid], row.injected, row.cells())
+            line = Line(test.nodeid, self.places[test.nodeid], row.injected, row.cells(), self.revision)
             test.user_properties.append((self.name, asdict(line)))
 
         return keep
@@ -116,18 +110,6 @@ class Table:
         if self.lines and self.terminal is not None:
             terminalreporter.section(self.name)
             terminalreporter.write_line(self.text())
-
-
-def rows_file(file: Path) -> Path:
-    """Return where the rows of a table lie."""
-    return file.with_suffix(".jsonl")
-
-
-def read_lines(file: Path) -> Iterator[Line]:
-    """Read the rows of an earlier run."""
-    if rows_file(file).exists():
-        for line in rows_file(file).read_text(encoding="utf-8").splitlines():
-            yield Line(**json.loads(line))
 
 
 def write_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
