@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from prometheus_client.core import Metric
 
 from console.connections import Database
-from console.metrics.gauges import gauges
+from console.metrics.gauges import gauge, gauges
 
 STATES = ("active", "tripped", "paused")
 REASONS = ("unreadable", "no_alert_id", "unknown_source", "unsealable", "poisoned", "unstorable")
@@ -21,6 +21,7 @@ def measure_database(database: Database) -> Iterator[Metric]:
         database.execute(f"SET LOCAL statement_timeout = '{SECONDS}'")
         subscriptions = database.execute(SELECT_SUBSCRIPTIONS).fetchall()
         rejections = database.execute(COUNT_REJECTIONS).fetchall()
+        (enrichments,) = database.execute(SELECT_ENRICHMENTS).fetchall()
     states = {(row["name"], state): float(row["state"] == state) for row in subscriptions for state in STATES}
     yield gauges("subscription_state", "1 for the state it is in", ("subscription", "state"), states)
     for name, text, column in (
@@ -30,6 +31,8 @@ def measure_database(database: Database) -> Iterator[Metric]:
         ("outbox_given_up_items", f"Items given up and still kept, {MOST_COUNTED} at most", "given_up"),
     ):
         yield gauges(name, text, ("subscription",), {(row["name"],): float(row[column]) for row in subscriptions})
+    text = "For how long the first alert has been due that no enrich worker has taken, 0 without any"
+    yield gauge("enrichments_overdue_seconds", text, enrichments["overdue"])
     found = Counter({row["reason"]: row["n"] for row in rejections})
     text = f"Rejections that nobody has dealt with, {MOST_COUNTED} at most"
     reasons = {(reason,): float(found[reason]) for reason in {*REASONS, *found}}
@@ -53,3 +56,8 @@ COUNT_REJECTIONS = f"""
     FROM (SELECT reason FROM rejections WHERE state = 'open' ORDER BY rejected_at, id LIMIT {MOST_COUNTED}) r
     GROUP BY reason
 """  # noqa: S608 - of constants
+# What is leased or asked about again later is due in the future.
+SELECT_ENRICHMENTS = """
+    SELECT coalesce(greatest(0, extract(epoch FROM now() - min(due_at))), 0)::double precision AS overdue
+    FROM enrichments
+"""

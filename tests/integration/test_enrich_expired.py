@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from console.metrics.database import measure_database
 from tests.integration.conftest import Query
 from tests.integration.orders import ORDER, Orders, run_orders
 from tests.integration.test_enrich_remote import ALERT, PATIENT, push, run_station, tuned
@@ -72,6 +73,27 @@ def test_what_the_last_enricher_left_behind_is_settled(
     maintain(environment)
     assert query("SELECT FROM enrichments") == []
     assert query(MARKED) == [{"failed": ["orders"], "pending": False}] * 6
+
+
+def test_for_how_long_nobody_has_enriched_is_measured(shop: Workshop, query: Query) -> None:
+    """Without an enrich worker the console tells how long the first alert has waited, and 0 once all are in hand."""
+    assert measure_overdue(shop) == 0
+    push(shop, ALERT, ALERT | {"providerId": "SECOND"})
+    query("UPDATE enrichments SET due_at = now() - interval '90 seconds' RETURNING 1")
+    assert 90 <= measure_overdue(shop) < 600
+    with connect_database(shop.database_url, "test") as database:
+        assert len(lease_waiting(database, 1, 60)) == 1
+        assert measure_overdue(shop) >= 90
+        assert len(lease_waiting(database, 1, 60)) == 1
+    assert measure_overdue(shop) == 0
+
+
+def measure_overdue(shop: Workshop) -> float:
+    """Return what the console would tell of the alerts that wait for an enrich worker, in seconds."""
+    with connect_database(shop.database_url, "test") as database:
+        metrics = {metric.name: metric for metric in measure_database(database)}
+    (sample,) = metrics["alert_intake_enrichments_overdue_seconds"].samples
+    return sample.value
 
 
 def maintain(environment: dict[str, str]) -> None:

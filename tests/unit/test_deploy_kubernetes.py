@@ -92,7 +92,7 @@ def test_every_workload_may_be_moved() -> None:
         manifest["spec"]["selector"]["matchLabels"]["app.kubernetes.io/name"]
         for manifest in of_kind("PodDisruptionBudget").values()
     }
-    assert budgets == {"ingress", "drain", "forward", "beat", "console"}
+    assert budgets == {"ingress", "drain", "forward", "enrich", "beat", "console"}
 
 
 def test_door_takes_pushes_until_no_load_balancer_believes_in_it(compose: Manifest) -> None:
