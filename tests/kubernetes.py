@@ -12,7 +12,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "deploy" / "kubernetes"
 GUIDE = ROOT / "docs" / "kubernetes.md"
-PARTS = ("redis", "enrich")
+PARTS = ("redis", "enrich", "tracing")
 Manifest = dict[str, Any]
 
 
@@ -50,6 +50,9 @@ def apply_patch(manifests: list[Manifest], patch: Manifest) -> None:
         place: Any = target
         for step in way:
             place = place[int(step) if isinstance(place, list) else step]
+        if last == "-":
+            place.append(operation["value"])
+            continue
         assert (last in place) == (operation["op"] == "replace")
         place[last] = operation["value"]
 

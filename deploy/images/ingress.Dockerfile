@@ -1,9 +1,11 @@
 # The door. It carries no celery, psycopg, marshmallow or requests: what is not there cannot be attacked.
 # Build from the root of the repository: docker build --file deploy/images/ingress.Dockerfile .
 FROM python:3.13-slim AS build
-COPY deploy/images/ingress.lock /build/ingress.lock
+# --build-arg EXTRAS=tracing: with what sends traces (docs/metrics.md), requests among it.
+ARG EXTRAS=
+COPY deploy/images/ingress.lock deploy/images/ingress.tracing.lock /build/
 RUN python -m venv /opt/venv \
-    && /opt/venv/bin/pip install --no-cache-dir --only-binary :all: --require-hashes --requirement /build/ingress.lock \
+    && /opt/venv/bin/pip install --no-cache-dir --only-binary :all: --require-hashes --requirement "/build/ingress${EXTRAS:+.${EXTRAS}}.lock" \
     && /opt/venv/bin/pip uninstall --yes pip
 COPY schemas /app/schemas
 COPY ingress /app/ingress

@@ -1,9 +1,11 @@
 # The workshop: drain, enrich, forward and beat, chosen by the command.
 # Build from the root of the repository: docker build --file deploy/images/workers.Dockerfile .
 FROM python:3.13-slim AS build
-COPY deploy/images/workers.lock /build/workers.lock
+# --build-arg EXTRAS=tracing: with what sends traces (docs/metrics.md).
+ARG EXTRAS=
+COPY deploy/images/workers.lock deploy/images/workers.tracing.lock /build/
 RUN python -m venv /opt/venv \
-    && /opt/venv/bin/pip install --no-cache-dir --only-binary :all: --require-hashes --requirement /build/workers.lock \
+    && /opt/venv/bin/pip install --no-cache-dir --only-binary :all: --require-hashes --requirement "/build/workers${EXTRAS:+.${EXTRAS}}.lock" \
     && /opt/venv/bin/pip uninstall --yes pip
 COPY schemas /app/schemas
 COPY workers /app/workers

@@ -6,6 +6,7 @@ A `traceparent` that a sender sends is not adopted: strangers do not decide what
 import time
 from typing import TYPE_CHECKING
 
+from ingress.telemetry.log import open_log
 from schemas.telemetry.tracing import open_spans
 
 if TYPE_CHECKING:
@@ -13,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class PushTraces:
-    """The traces of one worker process. Make it after the fork. Raises ConfigurationError when it cannot trace."""
+    """The traces of one worker process. Make it after the fork."""
 
     def __init__(self) -> None:
-        self._spans = open_spans("ingress")
+        self._spans = open_spans("ingress", open_log())
 
     def begin(self, visit: "Visit") -> str | None:
         """Begin the span of a push, back at its first look. Return its `traceparent`, None while tracing is off."""

@@ -6,36 +6,36 @@ packages of the extra `tracing`.
 """
 
 import os
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from schemas.settings.secret import ConfigurationError
+from structlog.typing import FilteringBoundLogger
 
 if TYPE_CHECKING:
     from schemas.telemetry.spans import Spans
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+MISSING = "the packages for tracing are not there: pip install 'alert-intake[tracing]', or an image with EXTRAS=tracing"
 
 
 def is_wanted() -> bool:
-    """Tell whether tracing is on. Raises ConfigurationError when it is and cannot be."""
-    endpoint = next((name for name in ENDPOINTS if os.environ.get(name)), None)
-    if endpoint is None or os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
-        return False
-    if find_spec("opentelemetry") is None or find_spec("opentelemetry.exporter.otlp.proto.http") is None:
-        raise ConfigurationError(
-            f"{endpoint} is set, and the packages for tracing are not installed: pip install 'alert-intake[tracing]'"
-        )
-    return True
+    """Tell whether tracing is on."""
+    named = any(os.environ.get(name) for name in ENDPOINTS)
+    return named and os.environ.get("OTEL_SDK_DISABLED", "").lower() != "true"
 
 
-def open_spans(part: str) -> "Spans | None":
+def open_spans(part: str, log: FilteringBoundLogger) -> "Spans | None":
     """Return what a part tells its spans to, None while tracing is off. To be called after the fork: it owns a thread.
 
-    Raises ConfigurationError when it is on and cannot be.
+    None also, and one line in the log, when it is on and cannot be: no push and no alert is lost for a trace.
     """
     if not is_wanted():
         return None
-    from schemas.telemetry.spans import start_spans
+    try:
+        from schemas.telemetry.spans import start_spans
 
-    return start_spans(part)
+        return start_spans(part)
+    except ImportError:
+        log.warning("not_traced", why=MISSING)
+    except ValueError as error:
+        log.warning("not_traced", why=f"a setting of OpenTelemetry cannot be used: {error}")
+    return None

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import structlog
 
 from deploy.embedded.settings import Secrets
-from schemas.settings.secret import ConfigurationError
-from schemas.telemetry.tracing import is_wanted, open_spans
+from schemas.telemetry.tracing import ENDPOINTS, is_wanted, open_spans
 from tests.conftest import CertificateFiles
 from tests.e2e.bodies import dispute
 from tests.e2e.test_privacy import disguises
@@ -140,7 +140,7 @@ def test_request_id_stands_in_the_log_of_every_part(site: Site, workshop: Worksh
 def test_off_it_costs_no_import(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without an endpoint neither the door nor the workshop loads what makes and sends spans."""
     monkeypatch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT", raising=False)
-    assert open_spans("ingress") is None
+    assert open_spans("ingress", structlog.get_logger()) is None
     program = (  # redis-py looks for OpenTelemetry by itself, so not all of it is absent
         "import json, sys, ingress.app, workers.tasks;"
         "wanted = ('schemas.telemetry.spans', 'opentelemetry.exporter');"
@@ -151,11 +151,51 @@ def test_off_it_costs_no_import(monkeypatch: pytest.MonkeyPatch) -> None:
     assert json.loads(said.stdout) == []
 
 
-def test_switched_on_without_its_packages_it_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An endpoint without the packages is a fault of the configuration that names both."""
+@pytest.mark.parametrize(
+    ("unusable", "why"),
+    [({"PYTHONPATH": "withheld"}, "EXTRAS=tracing"), ({"OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "9999"}, "max_queue_size")],
+    ids=["no packages", "a setting"],
+)
+def test_where_it_cannot_be_alerts_go_their_way(
+    unusable: dict[str, str],
+    why: str,
+    environment: dict[str, str],
+    configuration_file: Path,
+    certificates: CertificateFiles,
+    intake_secrets: Secrets,
+    workshop: Workshop,
+    receiver: Receiver,
+    tmp_path: Path,
+) -> None:
+    """Switched on without its packages, or with a setting that it cannot use: a line says so, and nothing is lost."""
+    withheld = tmp_path / "withheld" / "opentelemetry"
+    withheld.mkdir(parents=True)
+    (withheld / "__init__.py").write_text("raise ModuleNotFoundError('withheld')\n", encoding="utf-8")
+    told = environment | {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"} | unusable
+    if "PYTHONPATH" in told:
+        told["PYTHONPATH"] = str(withheld.parent)
+    equipment = Equipment(configuration_file, workshop.journal_url, certificates, intake_secrets)
+    subscribe(workshop, receiver.url)
+    with (
+        run_door(told, tmp_path / "door") as door,
+        run_worker(told, tmp_path / "worker.log", "-Q", "drain,forward", "-P", "threads", "-c", "4") as worker,
+    ):
+        assert equipment.ethoca(door).push().status == 200
+        wait_for(lambda: receiver.received)
+        lines = [line for line in door.written() if line["event"] == "not_traced"]
+        assert len(lines) == 1
+        lines += worker.lines("not_traced")
+    assert len(lines) > 1
+    assert {line["level"] for line in lines} == {"warning"}
+    assert all(why in line["why"] for line in lines)
+
+
+def test_it_is_on_by_an_endpoint_and_off_by_the_switch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An endpoint switches it on, an empty one does not, and OpenTelemetry's own switch has the last word."""
+    for name in ENDPOINTS:
+        monkeypatch.setenv(name, "")
+    assert not is_wanted()
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
-    monkeypatch.setattr("schemas.telemetry.tracing.find_spec", lambda _name: None)
-    with pytest.raises(ConfigurationError, match=r"OTEL_EXPORTER_OTLP_ENDPOINT.*alert-intake\[tracing\]"):
-        is_wanted()
+    assert is_wanted()
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     assert not is_wanted()

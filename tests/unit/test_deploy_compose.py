@@ -1,6 +1,7 @@
 """The compose file, the secrets made for it and the example configuration fit together."""
 
 import json
+import os
 import re
 import shutil
 import stat
@@ -13,11 +14,14 @@ import pytest
 
 from console.pages.certificates import look_at_files
 from deploy.embedded.certificate_files import CLIENT_SUBJECT
+from deploy.images.lock import TRACED
 from deploy.make_secrets import make_secrets
 from schemas.keyring import load_keyring, read_key
 from schemas.settings.configuration import load_configuration
+from schemas.telemetry.tracing import ENDPOINTS
 
 ROOT = Path(__file__).resolve().parents[2]
+METRICS = ROOT / "docs" / "metrics.md"
 EXAMPLE = ROOT / "deploy" / "alert-intake.example.toml"
 
 
@@ -135,6 +139,26 @@ def test_door_reaches_the_journal_and_nothing_else(compose: dict[str, Any]) -> N
         "platform",
         "journal",
     }
+
+
+def test_documented_override_has_the_parts_traced(tmp_path: Path) -> None:
+    """With the override of docs/metrics.md door, drain and forward have the collector, and each reaches it."""
+    (override,) = re.findall(r"```yaml\n(# docker-compose\.override\.yml\n.*?)```", METRICS.read_text(), re.DOTALL)
+    (tmp_path / "override.yml").write_text(override, encoding="utf-8")
+    program = Path(sys.executable).with_name("docker-compose")
+    command = [str(program), "--file", "docker-compose.yml", "--file", str(tmp_path / "override.yml"), "config"]
+    environment = os.environ | {"EXTRAS": "tracing"}
+    output = subprocess.run(
+        [*command, "--format", "json"], cwd=ROOT, env=environment, capture_output=True, check=True
+    ).stdout
+    services = json.loads(output)["services"]
+    traced = {name for name, service in services.items() if set(service.get("environment") or {}) & set(ENDPOINTS)}
+    assert traced == {"ingress", "drain", "forward"}
+    for name in traced:
+        assert set(services[name]["networks"]) & set(services["collector"]["networks"])
+    for name, service in services.items():
+        built = Path(service.get("build", {}).get("dockerfile", "")).stem
+        assert service.get("build", {}).get("args") == ({"EXTRAS": "tracing"} if built in TRACED else None), name
 
 
 def test_compose_file_holds_no_password(compose: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from console.command import COMMANDS
-from deploy.images.lock import IMAGES, lock_file
+from deploy.images.lock import IMAGES, TRACED, lock_file
 
 ROOT = Path(__file__).resolve().parents[2]
 START = ROOT / "deploy" / "images" / "start"
@@ -47,7 +47,8 @@ sys.meta_path.insert(0, Refuse())
 for module in sys.argv[2:]:
     importlib.import_module(module)
 """
-LOCKS = [ROOT / "requirements.lock", *(ROOT / lock_file(image) for image in IMAGES)]
+IMAGE_LOCKS = [*map(lock_file, IMAGES), *(lock_file(image, traced=True) for image in TRACED)]
+LOCKS = [ROOT / "requirements.lock", *(ROOT / file for file in IMAGE_LOCKS)]
 
 
 def read_pins(path: Path) -> dict[str, tuple[str, frozenset[str]]]:
@@ -57,11 +58,11 @@ def read_pins(path: Path) -> dict[str, tuple[str, frozenset[str]]]:
     return {name: (version, frozenset(re.findall(r"--hash=(\S+)", rest))) for name, version, rest in entries}
 
 
-@pytest.mark.parametrize("image", IMAGES)
-def test_image_lock_is_a_part_of_the_whole_lock(image: str) -> None:
+@pytest.mark.parametrize("file", IMAGE_LOCKS, ids=lambda file: file.name)
+def test_image_lock_is_a_part_of_the_whole_lock(file: Path) -> None:
     """Every package of an image has the version and the hashes that requirements.lock has."""
     whole = read_pins(ROOT / "requirements.lock")
-    pins = read_pins(ROOT / lock_file(image))
+    pins = read_pins(ROOT / file)
     assert len(pins) > 10
     assert {name: whole.get(name) for name in pins} == pins
     assert all(hashes for _, hashes in pins.values())
@@ -72,6 +73,22 @@ def test_door_image_carries_no_worker_library() -> None:
     pins = read_pins(ROOT / lock_file("ingress"))
     assert {"flask", "gunicorn", "gevent"} <= pins.keys()
     assert not {name for name in pins if re.match("celery|kombu|psycopg|marshmallow|requests", name)}
+
+
+@pytest.mark.parametrize("image", TRACED)
+def test_image_that_traces_has_what_that_takes(image: str, tmp_path: Path) -> None:
+    """With EXTRAS=tracing a Dockerfile installs from the lock that has the packages of spans besides its own."""
+    plain, traced = (read_pins(ROOT / lock_file(image, traced=one)) for one in (False, True))
+    assert plain.items() < traced.items()
+    text = (ROOT / f"deploy/images/{image}.Dockerfile").read_text(encoding="utf-8")
+    (named,) = re.findall(r'--requirement ("/build/[^"]+")', text)
+    for extras, pins in (("", plain), ("tracing", traced)):
+        chosen = subprocess.run(["sh", "-c", f"echo {named}"], env={"EXTRAS": extras}, capture_output=True, check=True)
+        assert read_pins(ROOT / "deploy" / "images" / Path(chosen.stdout.decode().strip()).name) == pins
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", LOAD_WITH_ONLY, " ".join(traced), "schemas.telemetry.spans"]
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr[-2000:]
 
 
 @pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.name)

@@ -17,7 +17,6 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from schemas.settings.secret import ConfigurationError
 from schemas.telemetry.counting import BuildInfo, show_counts
-from schemas.telemetry.tracing import is_wanted
 from workers.pool.liveness import PULSE
 from workers.telemetry import metrics
 from workers.telemetry.metrics_folder import read_bind
@@ -47,7 +46,6 @@ class Exposition(bootsteps.StartStopStep):
         """Begin to listen. A setting that cannot be used ends the worker with one line."""
         try:
             bind = read_bind()
-            is_wanted()  # tracing: a fault is told of at the start, not by every tick
         except ConfigurationError as error:
             os.write(2, f"alert-intake worker: {error}\n".encode())
             raise SystemExit(1) from error

@@ -3,16 +3,20 @@
 from functools import cache
 from typing import TYPE_CHECKING
 
+import structlog
+
 from schemas.telemetry.tracing import open_spans
 
 if TYPE_CHECKING:
     from schemas.telemetry.spans import Spans
 
+log = structlog.get_logger()
+
 
 @cache
 def spans() -> "Spans | None":
     """Return what this process tells its spans to. Asked for by the work itself, so after the fork."""
-    return open_spans("workers")
+    return open_spans("workers", log)
 
 
 def end_spans(**_signal: object) -> None:
