@@ -14,7 +14,7 @@ SCALING = FOLDER / "scaling.yaml"
 
 
 def test_query_of_the_autoscaler_counts_what_is_due(database_url: str) -> None:
-    """KEDA's query fits the tables, gives one number, and is bounded."""
+    """KEDA's query fits the tables, and counts what further workers could deliver now."""
     manifests = yaml.safe_load_all(SCALING.read_text(encoding="utf-8"))
     (query,) = (
         trigger["metadata"]["query"]
@@ -26,25 +26,25 @@ def test_query_of_the_autoscaler_counts_what_is_due(database_url: str) -> None:
     with psycopg.connect(database_url) as database:
         assert database.execute(query).fetchall() == [(0,)]
         database.execute(DUE)
-        assert database.execute(query).fetchall() == [(3,)]
+        assert database.execute(query).fetchall() == [(3 + 3 + 1 + 2,)]
 
 
-# One that is to wait, one that is being sent and one of a paused subscription do not count.
+# One that is to wait, one that is being sent and those of a paused subscription do not count, nor do those that further
+# workers could not make: of a service that asks for time, and more than one of a failing or two of a metered one.
 DUE = """
-    INSERT INTO subscriptions (id, name, url, sealed, state) VALUES
-        ('00000000-0000-0000-0000-000000000001', 'orders', 'https://orders.example', '', 'active'),
-        ('00000000-0000-0000-0000-000000000002', 'stock', 'https://stock.example', '', 'paused');
+    INSERT INTO subscriptions (id, name, url, sealed, state, asked_until, failures, rate_limit)
+    SELECT gen_random_uuid(), name, 'https://orders.example', '', state, now() + asked, failures, rate_limit
+    FROM (VALUES ('free', 'active', null::interval, 0, null::float), ('paused', 'paused', null, 0, null),
+                 ('asks', 'active', '1 h', 0, 9), ('asked', 'active', '-1 s', 0, null),
+                 ('fails', 'active', null, 3, 9), ('metered', 'active', null, 0, 1.5)
+         ) AS given (name, state, asked, failures, rate_limit);
     INSERT INTO events (id, type, alert_id, revision, alert)
-    VALUES ('00000000-0000-0000-0000-000000000003', 'alert.created', gen_random_uuid(), 1, '{}');
+    VALUES ('00000000-0000-0000-0000-000000000007', 'alert.created', gen_random_uuid(), 1, '{}');
     INSERT INTO outbox (id, event_id, subscription_id, alert_id, due_at, lease)
-    SELECT gen_random_uuid(), '00000000-0000-0000-0000-000000000003', subscription::uuid, gen_random_uuid(),
-           now() + wait::interval, lease::uuid
-    FROM (VALUES ('00000000-0000-0000-0000-000000000001', '-1 s', null),
-                 ('00000000-0000-0000-0000-000000000001', '-2 s', null),
-                 ('00000000-0000-0000-0000-000000000001', '0 s', null),
-                 ('00000000-0000-0000-0000-000000000001', '1 h', null),
-                 ('00000000-0000-0000-0000-000000000001', '-1 s', '00000000-0000-0000-0000-000000000009'),
-                 ('00000000-0000-0000-0000-000000000002', '-1 s', null)) AS given (subscription, wait, lease)
+    SELECT gen_random_uuid(), '00000000-0000-0000-0000-000000000007', s.id, gen_random_uuid(), now() + wait, lease
+    FROM subscriptions s CROSS JOIN (VALUES
+        ('-1 s'::interval, null::uuid), ('-2 s', null), ('0 s', null), ('1 h', null),
+        ('-1 s', '00000000-0000-0000-0000-000000000009')) AS given (wait, lease)
 """
 
 
