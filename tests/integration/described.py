@@ -56,3 +56,35 @@ def name_ids(description: dict[str, Any], ids: dict[str, list[str]]) -> dict[str
                     parameter["schema"] = {"anyOf": [{"type": "string", "enum": known}, {"type": "string"}]}
                     parameter["examples"] = {"known": {"value": known[0]}, **STRANGE}
     return description
+
+
+def close_answers(description: dict[str, Any]) -> dict[str, Any]:
+    """Return the description with answers that hold what it says and nothing else, so that nothing goes undescribed.
+
+    It leaves them open, since what is new may come to them; what there is today it must name.
+    """
+    schemas = description["components"]["schemas"]
+
+    def close(node: Any) -> Any:  # noqa: ANN401 - a piece of JSON
+        if isinstance(node, list):
+            return [close(each) for each in node]
+        if not isinstance(node, dict):
+            return node
+        if "allOf" in node:
+            parts = [close(schemas[part["$ref"].rpartition("/")[2]] if "$ref" in part else part)
+                     for part in node["allOf"]]  # fmt: skip
+            return {
+                "type": "object",
+                "properties": {name: schema for part in parts for name, schema in part["properties"].items()},
+                "required": [name for part in parts for name in part["required"]],
+                "additionalProperties": False,
+            }
+        closed = {name: close(each) for name, each in node.items()}
+        named = node.get("type") == "object" and "properties" in node
+        return {"additionalProperties": False, **closed} if named else closed
+
+    description["components"]["schemas"] = {name: close(schema) for name, schema in schemas.items()}
+    for operations in description["paths"].values():
+        for operation in operations.values():
+            operation["responses"] = close(operation["responses"])
+    return description

@@ -11,7 +11,7 @@ import requests
 from schemas.journal.append import append_entry, connect_journal
 from schemas.journal.envelope import Envelope, seal_envelope
 from tests.integration.console_site import Site, run_site
-from tests.integration.described import SHORT, ask_everything, name_ids
+from tests.integration.described import SHORT, ask_everything, close_answers, name_ids
 from workers.intake.drain import drain
 from workers.settings import load_workshop
 
@@ -33,7 +33,8 @@ def ask_site(site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch, *options
         monkeypatch.setenv(name, value)
     ids = fill(site)
     token = site.add_token(f"fuzz {uuid4()}", "operate")
-    description = name_ids(requests.get(f"{site.client.url}/openapi.json", timeout=20).json(), ids)
+    description = close_answers(requests.get(f"{site.client.url}/openapi.json", timeout=20).json())
+    description = name_ids(description, ids)
     del description["paths"]["/v1/events"]  # a stream, which has no end
     found = ask_everything(description, site.client.url, folder, "--header", f"Authorization: Bearer {token}", *options)
     assert not found, found

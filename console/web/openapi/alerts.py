@@ -22,6 +22,7 @@ from console.web.openapi.kinds import (
 )
 from console.web.openapi.requests import ONE, listing, operation, query
 from schemas.alert.alert import DETAILS
+from schemas.downstream.events import ALERT_EVENTS, EXPIRING, PAUSED, RESUMED, UNBALANCED
 
 FILTERS = [
     query("provider", TEXT, "The network: ethoca, verifi, ..."),
@@ -60,14 +61,23 @@ SCHEMAS: dict[str, Schema] = {
                                        request_id=OPTIONAL, received_at=OPTIONAL_TIME, settled_at=TIME)),
                 deliveries=listed(record(
                     id=ID, subscription=TEXT, subscription_id=ID, event=TEXT, revision=NUMBER, state=TEXT,
-                    attempts=NUMBER, due_at=TIME, created_at=TIME, ended_at=OPTIONAL_TIME,
+                    attempts=NUMBER, due_at=TIME, created_at=TIME, ended_at=OPTIONAL_TIME, held=FLAG,
                     log=listed(record(number=NUMBER, attempted_at=TIME, status=OPTIONAL_NUMBER,
                                       milliseconds={"type": "number"}, error=OPTIONAL, next_at=OPTIONAL_TIME)),
                 )),
             ),
         ]
     },
-    "Event": record(id=ID, type=TEXT, occurred_at=TIME, alert=reference("Alert")),
+    "Event": {"oneOf": [reference("AlertEvent"), reference("SubscriptionNotice"), reference("BooksNotice")]},
+    "AlertEvent": record(id=ID, type=choice(*ALERT_EVENTS, EXPIRING), occurred_at=TIME, alert=reference("Alert")),
+    "SubscriptionNotice": record(
+        id=ID, type=choice(PAUSED, RESUMED), occurred_at=TIME,
+        payload=record(id=ID, name=TEXT, state=choice("active", "paused", "tripped"), why=TEXT),
+    ),
+    "BooksNotice": record(
+        id=ID, type=choice(UNBALANCED), occurred_at=TIME,
+        payload=record(incarnation=OPTIONAL_ID, missing=NUMBER, orphaned=NUMBER),
+    ),
     "Books": record(
         balanced=FLAG, added=NUMBER, settled=NUMBER, waiting=NUMBER, orphaned=NUMBER,
         unaccounted=listed(record(incarnation=OPTIONAL_ID, entries=NUMBER)),
