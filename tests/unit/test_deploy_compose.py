@@ -25,12 +25,21 @@ METRICS = ROOT / "docs" / "metrics.md"
 EXAMPLE = ROOT / "deploy" / "alert-intake.example.toml"
 
 
+POOLS = ("drain", "forward", "enrich")
+
+
 @pytest.fixture(scope="module")
 def compose() -> dict[str, Any]:
     """Return the compose file as compose itself reads it."""
+    return read_compose({})
+
+
+def read_compose(environment: dict[str, str], *overrides: Path) -> dict[str, Any]:
+    """Return the compose file as compose itself reads it with these variables, and with these files over it."""
     program = Path(sys.executable).with_name("docker-compose")
-    command = [str(program), "--file", "docker-compose.yml", "config", "--format", "json"]
-    output = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
+    files = [word for file in ("docker-compose.yml", *overrides) for word in ("--file", str(file))]
+    command = [str(program), *files, "config", "--format", "json"]
+    output = subprocess.run(command, cwd=ROOT, env=os.environ | environment, capture_output=True, check=True).stdout
     model: dict[str, Any] = json.loads(output)
     return model
 
@@ -145,13 +154,7 @@ def test_documented_override_has_the_parts_traced(tmp_path: Path) -> None:
     """With the override of docs/metrics.md door, drain and forward have the collector, and each reaches it."""
     (override,) = re.findall(r"```yaml\n(# docker-compose\.override\.yml\n.*?)```", METRICS.read_text(), re.DOTALL)
     (tmp_path / "override.yml").write_text(override, encoding="utf-8")
-    program = Path(sys.executable).with_name("docker-compose")
-    command = [str(program), "--file", "docker-compose.yml", "--file", str(tmp_path / "override.yml"), "config"]
-    environment = os.environ | {"EXTRAS": "tracing"}
-    output = subprocess.run(
-        [*command, "--format", "json"], cwd=ROOT, env=environment, capture_output=True, check=True
-    ).stdout
-    services = json.loads(output)["services"]
+    services = read_compose({"EXTRAS": "tracing"}, tmp_path / "override.yml")["services"]
     traced = {name for name, service in services.items() if set(service.get("environment") or {}) & set(ENDPOINTS)}
     assert traced == {"ingress", "drain", "forward"}
     for name in traced:
@@ -159,6 +162,18 @@ def test_documented_override_has_the_parts_traced(tmp_path: Path) -> None:
     for name, service in services.items():
         built = Path(service.get("build", {}).get("dockerfile", "")).stem
         assert service.get("build", {}).get("args") == ({"EXTRAS": "tracing"} if built in TRACED else None), name
+
+
+def test_pools_grow_by_a_word_in_the_environment() -> None:
+    """Each pool has as many containers as its variable says, one unless it is set; the document names every one."""
+    variables = {f"{pool.upper()}_REPLICAS": str(3 + place) for place, pool in enumerate(POOLS)}
+    for given, expected in (({}, [1, 1, 1]), (variables, [3, 4, 5])):
+        services = read_compose(given | {"COMPOSE_PROFILES": "enrich"})["services"]
+        assert [services[pool]["deploy"]["replicas"] for pool in POOLS] == expected
+    door = {"INGRESS_WORKERS": "5"}
+    assert read_compose(door)["services"]["ingress"]["environment"]["INGRESS_WORKERS"] == "5"
+    document = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
+    assert all(f"`{word}" in document for word in (*variables, *door, "COMPOSE_PROFILES=enrich"))
 
 
 def test_compose_file_holds_no_password(compose: dict[str, Any]) -> None:
