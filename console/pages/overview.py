@@ -11,11 +11,12 @@ from console.books.backlog import measure_stream
 from console.books.history import HOUR, Series, draw_count, draw_level, draw_rate
 from console.books.present import BOUND, count_present
 from console.books.samples import Sample, read_samples
+from console.pages.auditor import MOST_WAITING
 from console.pages.deadline import URGENT_SECONDS
-from console.pages.lookout import UNREACHABLE
 from console.pages.plot import draw_plot
 from console.pages.standing import Standing
 from console.pages.troubles import find_troubles
+from console.pages.unseen import UNREACHABLE
 from console.pages.window import Window, present_moment, render_page
 from schemas.journal.append import JournalUnavailable
 
@@ -44,9 +45,7 @@ def add_overview(page: Blueprint, window: Window) -> None:
             now=now,
             stream=stream,
             present=present,
-            books=sight.books,
-            books_at=sight.books_at,
-            books_every=sight.books_every,
+            audited=sight.audited,
             looked_at=sight.at,
             workers=sight.workers,
             neighbours=sight.neighbours,
@@ -59,6 +58,7 @@ def add_overview(page: Blueprint, window: Window) -> None:
             troubles=find_troubles(standing),
             tiles=[tile | {"plot": draw_plot(tile["series"].values)} for tile in list_tiles(found["samples"])],
             bound=BOUND,
+            most_waiting=MOST_WAITING,
             **found,
         )
 

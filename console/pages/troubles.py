@@ -5,6 +5,7 @@ from typing import Any
 
 from console.books.present import BOUND
 from console.books.workers import POOLS
+from console.pages.auditor import MOST_WAITING
 from console.pages.certificates import Certificate
 from console.pages.silence import check_neighbours, check_servers
 from console.pages.standing import Standing
@@ -34,7 +35,8 @@ def find_troubles(standing: Standing) -> list[Trouble]:
 
 def check_books(standing: Standing) -> Iterator[Trouble]:
     """Yield what is wrong with the books."""
-    if standing.books is not None and not standing.books["balanced"]:
+    audited = standing.audited
+    if audited.books is not None and not audited.books["balanced"]:
         yield Trouble(
             "bad",
             "The books do not balance: entries are unaccounted for.",
@@ -44,15 +46,17 @@ def check_books(standing: Standing) -> Iterator[Trouble]:
     if standing.stale():
         yield Trouble(
             "warn",
-            "Books, workers and plots have not been looked at for a minute.",
+            "Workers and plots have not been looked at for a minute.",
             "The console's log says why (not_seen, lookout_failed). Restart the console if nothing else helps.",
         )
     elif standing.books_overdue():
-        since = f"for {say_span((standing.now - standing.books_at).total_seconds())}" if standing.books_at else "yet"
+        since = f"for {say_span((standing.now - audited.at).total_seconds())}" if audited.at else "yet"
+        why = f": more than {say_count(MOST_WAITING)} entries wait in the journal" if audited.crowded else ""
+        when = "It is when fewer wait" if audited.crowded else "The console's log says why (not_seen)"
         yield Trouble(
             "warn",
-            f"The books have not been audited {since}.",
-            "Whether every entry is accounted for is not known. The console's log says why (not_seen); audit them now.",
+            f"The books have not been audited {since}{why}.",
+            f"Whether every entry is accounted for is not known. {when}; audit them now.",
             "alert-intake audit",
         )
 

@@ -10,7 +10,7 @@ Exact while drains run, without stopping them, by the order in which things are 
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,8 @@ import psycopg
 import redis
 
 from schemas.journal.account import Account
-from schemas.journal.stream import PAGE, EntryId, Stream, entry_key, read_incarnation, read_stream, walk_stream
+from schemas.journal.inside import Inside, keep_ids
+from schemas.journal.stream import EntryId, Stream, entry_key, read_incarnation, read_stream, walk_stream
 
 ATTEMPTS = 5
 
@@ -47,7 +48,7 @@ def read_books(client: redis.Redis, database: Database, stream: str) -> list[Acc
     for _attempt in range(ATTEMPTS):
         recorded = read_recorded(database)
         seen = read_stream(client, stream)
-        inside = list(walk_stream(client, stream, seen.last_id)) if seen.length else []
+        inside = keep_ids(walk_stream(client, stream, seen.last_id) if seen.length else ())
         accounts = read_accounts(database, seen, inside, recorded)
         if read_recorded(database).bases == recorded.bases and read_incarnation(client, stream) == seen.incarnation:
             return accounts
@@ -64,7 +65,7 @@ def read_recorded(database: Database) -> Recorded:
     return Recorded(clock["at"], bases, {row["incarnation"]: row["added"] for row in rows})
 
 
-def read_accounts(database: Database, seen: Stream, inside: Sequence[EntryId], recorded: Recorded) -> list[Account]:
+def read_accounts(database: Database, seen: Stream, inside: Inside, recorded: Recorded) -> list[Account]:
     """Hold the stream against the receipts, in one snapshot."""
     with database.transaction():
         database.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -100,13 +101,11 @@ def count_later(database: Database, incarnation: str | None, last: EntryId, sinc
     return int(row["receipts"]) if row else 0
 
 
-def count_received(database: Database, incarnation: str | None, ids: Sequence[EntryId]) -> int:
-    """Count those of `ids` that have a receipt."""
+def count_received(database: Database, incarnation: str | None, inside: Inside) -> int:
+    """Count those of the ids that have a receipt."""
     received = 0
-    for start in range(0, len(ids), PAGE):
-        keys = [entry_key(entry_id) for entry_id in ids[start : start + PAGE]]
-        columns = [[moment for moment, _ in keys], [counter for _, counter in keys]]
-        row = database.execute(COUNT_RECEIVED, [*columns, incarnation]).fetchone()
+    for moments, counters in inside.list_keys():
+        row = database.execute(COUNT_RECEIVED, [moments, counters, incarnation]).fetchone()
         received += int(row["receipts"]) if row else 0
     return received
 

@@ -62,12 +62,13 @@ def read_stream(client: redis.Redis, stream: str) -> Stream:
     )
 
 
-def walk_stream(client: redis.Redis, stream: str, last: EntryId) -> Iterator[EntryId]:
-    """Yield the ids that are in the stream, up to `last`, page by page."""
+def walk_stream(client: redis.Redis, stream: str, last: EntryId) -> Iterator[list[EntryId]]:
+    """Yield the ids that are in the stream, up to `last`, page by page: a million of them need no room at once."""
     after = (0, 0)
     while True:
         page = read_ids(client.xrange(stream, min=f"({after[0]}-{after[1]}", max=f"{last[0]}-{last[1]}", count=PAGE))
-        yield from page
+        if page:
+            yield page
         if len(page) < PAGE:
             return
         after = page[-1]
@@ -76,10 +77,8 @@ def walk_stream(client: redis.Redis, stream: str, last: EntryId) -> Iterator[Ent
 def count_orphans(client: redis.Redis, stream: str, last_delivered: EntryId) -> int:
     """Count the entries up to the group's place that are in the stream and pending with nobody, one by one."""
     orphans = 0
-    ids = list(walk_stream(client, stream, last_delivered))
-    for start in range(0, len(ids), PAGE):
-        first, last = ids[start], ids[min(start + PAGE, len(ids)) - 1]
-        bounds = f"{first[0]}-{first[1]}", f"{last[0]}-{last[1]}"
+    for ids in walk_stream(client, stream, last_delivered):
+        bounds = f"{ids[0][0]}-{ids[0][1]}", f"{ids[-1][0]}-{ids[-1][1]}"
         pipeline = client.pipeline(transaction=True)  # an entry is acknowledged and deleted at one moment
         pipeline.xrange(stream, *bounds)
         pipeline.xpending_range(stream, GROUP, *bounds, count=2 * PAGE)

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -16,6 +17,7 @@ from schemas.journal.account import Account
 from schemas.journal.append import GROUP, append_entry, connect_journal
 from schemas.journal.books import read_accounts, read_recorded
 from schemas.journal.envelope import Envelope, seal_envelope
+from schemas.journal.inside import keep_ids
 from schemas.journal.stream import read_stream, walk_stream
 from tests.integration.conftest import Query
 from workers.intake.drain import drain
@@ -138,12 +140,30 @@ def test_what_came_after_the_counter_was_read_is_left_out(
     drain_all(client, workshop)
     push(client, workshop, 3)
     recorded, seen = read_recorded(database), read_stream(client, STREAM)
-    inside = list(walk_stream(client, STREAM, seen.last_id))
+    inside = keep_ids(walk_stream(client, STREAM, seen.last_id))
     push(client, workshop, 4)
     drain_all(client, workshop)
     (account,) = read_accounts(database, seen, inside, recorded)
     assert counts(account) == (5, 5, 0, 0)
     assert counts(audit_books(client, database, STREAM)[0]) == (9, 9, 0, 0)
+
+
+def test_audit_of_many_entries_takes_little_room(client: redis.Redis, workshop: Workshop, database: Database) -> None:
+    """What waits costs an audit tens of bytes an entry, not a hundred: a million fit into the console's container."""
+    pipeline = client.pipeline(transaction=False)
+    for number in range(1, 20_001):
+        pipeline.xadd(STREAM, {b"v": b"9"}, id=f"1790000000000-{number}")
+    pipeline.execute()
+    audit_books(client, database, STREAM)  # what is loaded once is loaded
+    tracemalloc.start()
+    try:
+        (account,) = audit_books(client, database, STREAM)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert counts(account) == (20_000, 0, 20_000, 0)
+    page = 1_000_000  # bytes, for what is read and looked up at a time
+    assert peak < page + 20_000 * 30
 
 
 def test_entry_that_was_deleted_unsettled_is_missing(

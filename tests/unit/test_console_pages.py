@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from console.books.history import HOUR, STEP, draw_count, draw_level, draw_rate
 from console.books.samples import Sample
 from console.books.workers import Worker, remember
 from console.command import main
+from console.pages.auditor import Audited
 from console.pages.certificates import Certificate
 from console.pages.deadline import tell_deadline
 from console.pages.neighbours import Neighbours
@@ -27,6 +29,7 @@ from console.pages.words import say_rate, say_span, say_when
 STATIC = Path(__file__).parents[2] / "console" / "static"
 NOW = datetime(2026, 11, 22, 12, 0, 10, tzinfo=UTC)
 LIFE, NEXT_LIFE = UUID(int=1), UUID(int=2)
+WELL = Audited({"balanced": True}, NOW)
 
 
 def sample(seconds_ago: float, added: int | None, *, life: UUID = LIFE, failed: int = 0) -> Sample:
@@ -38,7 +41,7 @@ def standing(**found: Any) -> Standing:  # noqa: ANN401 - fields of any type
     """Return how things stand when all is well, but for what is given."""
     workers = [Worker("drain", "drain@a/0", NOW), Worker("forward", "10.0.0.1", NOW)]
     well: dict[str, Any] = {
-        "now": NOW, "stream": {"full": [], "oldest_age": 0.1}, "books": {"balanced": True}, "books_at": NOW,
+        "now": NOW, "stream": {"full": [], "oldest_age": 0.1}, "audited": WELL,
         "present": {"halted": 0, "late": None, "given_up": 0, "open": 0}, "looked_at": NOW, "workers": workers,
         "certificates": [Certificate("Server certificate", 200.0, "until 2027-06-10")],
     }  # fmt: skip
@@ -182,10 +185,13 @@ def test_all_is_well_only_when_it_is() -> None:
         "The journal does not answer": {"stream": None},
         "The journal is full": {"stream": {"full": ["max_entries"], "oldest_age": 0}},
         "The database does not answer": {"present": None},
-        "The books do not balance": {"books": {"balanced": False}},
+        "The books do not balance": {"audited": Audited({"balanced": False}, NOW)},
         "have not been looked at": {"looked_at": NOW - timedelta(minutes=2)},
-        "have not been audited yet": {"books": None, "books_at": None},
-        "have not been audited for 3 h": {"books_at": NOW - timedelta(hours=3)},
+        "have not been audited yet": {"audited": Audited()},
+        "have not been audited for 3 h.": {"audited": replace(WELL, at=NOW - timedelta(hours=3))},
+        "for 3 h: more than 100,000 entries wait": {
+            "audited": replace(WELL, at=NOW - timedelta(hours=3), crowded=True)
+        },
         "No drain worker lives": {"workers": [Worker("drain", "a", silent), Worker("forward", "b", NOW)]},
         "No forward worker lives": {"workers": [Worker("drain", "a", NOW)]},
         "No enrich worker lives": {"remote": True},
@@ -206,11 +212,20 @@ def test_all_is_well_only_when_it_is() -> None:
 
 def test_audits_that_take_long_are_not_overdue() -> None:
     """Books that take half a minute are audited every five: they are overdue only after twice that, and a minute."""
-    slow = {"books_every": 300.0}
-    assert find_troubles(standing(books_at=NOW - timedelta(seconds=600), **slow)) == []
-    (trouble,) = find_troubles(standing(books_at=NOW - timedelta(seconds=700), **slow))
+    slow = replace(WELL, every=300.0)
+    assert find_troubles(standing(audited=replace(slow, at=NOW - timedelta(seconds=600)))) == []
+    (trouble,) = find_troubles(standing(audited=replace(slow, at=NOW - timedelta(seconds=700))))
     assert "audited for 11 min" in trouble.what
-    assert find_troubles(standing(books_at=NOW - timedelta(seconds=75))) == []
+    assert find_troubles(standing(audited=replace(WELL, at=NOW - timedelta(seconds=75)))) == []
+
+
+def test_workers_are_judged_by_when_they_were_looked_at() -> None:
+    """A look half a minute ago says nothing against a worker that lived then; one that was silent then is told of."""
+    then = NOW - timedelta(seconds=30)
+    lived = [Worker("drain", "drain@a/0", then), Worker("forward", "10.0.0.1", then - timedelta(seconds=1))]
+    assert find_troubles(standing(looked_at=then, workers=lived)) == []
+    (trouble,) = find_troubles(standing(looked_at=NOW, workers=[lived[0], Worker("forward", "10.0.0.1", NOW)]))
+    assert trouble.what == "No drain worker lives."
 
 
 def test_one_trouble_hides_no_other() -> None:
