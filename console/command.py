@@ -13,7 +13,7 @@ from schemas.settings.secret import ConfigurationError
 COMMANDS = {
     "up": "Run the whole pipeline on this machine until Ctrl-C (what `make run` calls).",
     "push": "Be a sender: push files through the door over mutual TLS.",
-    "status": "Show what waits, what is stored, what is due.",
+    "status": "Show what waits, what is stored, what is due, and what is not well.",
     "audit": "Check the books: every acknowledged entry settled or waiting.",
     "alerts": "List and show stored alerts.",
     "rejections": "List, show, replay and discard what ended without becoming an alert.",

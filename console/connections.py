@@ -51,6 +51,11 @@ def translate_database_errors() -> Iterator[None]:
         yield
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedFunction) as error:
         raise Unreachable("the database lacks tables of ours; run `alert-intake migrate`") from error
+    except psycopg.errors.QueryCanceled as error:
+        raise Unreachable(
+            f"the database took too long over a statement ({' '.join(str(error).split())[:300]}; it may take"
+            f" {STATEMENT_SECONDS} seconds): something holds a lock, or the server is overloaded"
+        ) from error
     except psycopg.OperationalError as error:
         reason = " ".join(str(error).split())[:300]
         raise Unreachable(f"the database does not answer ({reason}); check DATABASE_URL and the server") from error

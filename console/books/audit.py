@@ -10,6 +10,8 @@ from console.unreachable import Unreachable
 from schemas.journal.account import Account
 from schemas.journal.books import JournalChanging, read_books
 
+MOST_WAITING = 100_000  # entries that are read for an audit which nobody asked for by name: some seconds
+
 
 def audit_books(client: redis.Redis, database: Database, stream: str) -> list[Account]:
     """Return one account per incarnation, as `read_books` does. Raises Unreachable when they cannot be told now."""

@@ -1,6 +1,5 @@
 """What is on its way: the journal, the queues of the workers, and what the database holds."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import redis
@@ -55,30 +54,12 @@ def measure_queues(client: redis.Redis) -> dict[str, int]:
     return {queue: int(client.llen(queue)) for queue in QUEUES}
 
 
-def count_rows(database: Database) -> dict[str, Any]:
-    """Return what the database holds: alerts, endings since the beginning, outbox, open rejections."""
-    row = database.execute(COUNT_ROWS).fetchone() or {}
-    endings = database.execute(SUM_ENDINGS).fetchone() or {}
-    oldest = row.get("oldest_due")
-    return {
-        "alerts": row["alerts"],
-        "endings": {name: int(endings[name]) for name in ENDINGS},
-        "outbox": {
-            "due": row["due"],
-            "given_up": row["given_up"],
-            "oldest_due_age": max(0.0, (datetime.now(UTC) - oldest).total_seconds()) if oldest else None,
-        },
-        "open_rejections": row["open_rejections"],
-    }
+def sum_endings(database: Database) -> dict[str, int]:
+    """Return how many pushes ended as what since the beginning, from the books' running totals."""
+    row = database.execute(SUM_ENDINGS).fetchone() or {}
+    return {name: int(row[name]) for name in ENDINGS}
 
 
-COUNT_ROWS = """
-    SELECT (SELECT count(*) FROM alerts) AS alerts,
-           (SELECT count(*) FROM outbox WHERE state = 'due') AS due,
-           (SELECT min(created_at) FROM outbox WHERE state = 'due') AS oldest_due,
-           (SELECT count(*) FROM outbox WHERE state = 'given_up') AS given_up,
-           (SELECT count(*) FROM rejections WHERE state = 'open') AS open_rejections
-"""
 SUM_ENDINGS = """
     SELECT coalesce(sum(stored), 0) AS stored, coalesce(sum(updated), 0) AS updated,
            coalesce(sum(duplicate), 0) AS duplicate, coalesce(sum(superseded), 0) AS superseded,

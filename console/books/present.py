@@ -8,6 +8,7 @@ from typing import Any
 from console.connections import Database
 
 BOUND = 10_000
+LATE_SECONDS = 60.0  # that an entry waits in the journal, or a delivery beyond its time: longer is late
 
 
 def count_present(database: Database) -> dict[str, Any]:

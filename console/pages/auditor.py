@@ -13,13 +13,12 @@ from typing import Any
 
 import redis
 
-from console.books.audit import audit_books, present_books
+from console.books.audit import MOST_WAITING, audit_books, present_books
 from console.pages.unseen import surviving
 from console.pool import ReadPool
 
 AUDIT_SECONDS = 10.0  # from one audit of the books to the next, where few entries wait
 AUDIT_SHARE = 0.1  # of the time at most is spent on the books
-MOST_WAITING = 100_000  # entries that are read for it: some seconds; with more an audit waits until they are fewer
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from flask import Blueprint, Response
 
 from console.alerts.search import Search, search_alerts
 from console.alerts.triples import UNANSWERED, count_due
+from console.books.audit import MOST_WAITING
 from console.books.backlog import measure_stream
 from console.books.history import HOUR, Series, draw_count, draw_level, draw_rate
 from console.books.present import BOUND, count_present
 from console.books.samples import Sample, read_samples
-from console.pages.auditor import MOST_WAITING
 from console.pages.deadline import URGENT_SECONDS
 from console.pages.plot import draw_plot
 from console.pages.standing import Standing

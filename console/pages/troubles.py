@@ -3,16 +3,15 @@
 from collections.abc import Iterator
 from typing import Any
 
-from console.books.present import BOUND
+from console.books.audit import MOST_WAITING
+from console.books.present import BOUND, LATE_SECONDS
 from console.books.workers import POOLS
-from console.pages.auditor import MOST_WAITING
 from console.pages.certificates import Certificate
 from console.pages.silence import check_neighbours, check_servers
 from console.pages.standing import Standing
 from console.pages.trouble import Level, Link, Trouble
 from console.pages.words import say_count, say_span
 
-LATE_SECONDS = 60.0  # that an entry waits in the journal, or a delivery beyond its time
 DAYS_WARNED = 30
 DAYS_URGENT = 7
 

@@ -16,6 +16,8 @@ import pytest
 import redis
 from uuid_utils.compat import uuid7
 
+from console.connections import open_database
+from console.unreachable import Unreachable
 from deploy.embedded.settings import Secrets
 from schemas.downstream.subscription import check_secret, unseal_credentials
 from schemas.journal.append import append_entry, connect_journal
@@ -23,6 +25,8 @@ from schemas.journal.envelope import Envelope, seal_envelope
 from tests.conftest import CertificateFiles
 from tests.gunicorn import run_door
 from tests.integration.conftest import Query
+from tests.integration.downstream import announce, subscribe
+from workers.database.connections import connect_database
 from workers.intake.drain import drain
 from workers.settings import Workshop
 
@@ -225,6 +229,76 @@ def test_status_counts_what_is_there(run: Run, workshop: Workshop) -> None:
     shown = run("status")
     assert shown.status == 0
     assert "journal: entries" in shown.out
+
+
+def test_status_is_not_well_while_something_waits_for_nobody(run: Run, workshop: Workshop, query: Query) -> None:
+    """Entries without a drain, deliveries without a forwarder, late ones, a paused subscription: a line each, status 1.
+
+    With nothing to do nobody is missed, and rejections and what was given up are people's to deal with.
+    """
+    assert run("status").status == 0
+    push(workshop, alert("A1"), drained=False)
+    report = run("status", "--json")
+    assert (report.status, report.json["well"]) == (1, False)
+    assert [line.partition(":")[0] for line in report.json["unwell"]] == [
+        "entries wait in the journal and no drain worker lives"
+    ]
+    assert "Not well: entries wait" in run("status").out
+    push(workshop, b"not json")
+    subscribe(workshop, "https://x.example/")
+    announce(workshop, "alert.created")
+    query("UPDATE outbox SET due_at = now() - interval '1 hour' RETURNING 1")
+    unwell = run("status", "--json").json["unwell"]
+    assert unwell == ["deliveries are due and no forward worker lives: start one"]
+    with connect_database(workshop.database_url, "forward") as living:
+        living.execute("SELECT 1")
+        report = run("status", "--json").json
+        assert report["unwell"][0].startswith("deliveries are 36")
+        assert (report["outbox"]["due"], report["outbox"]["late"] >= 3600) == (1, True)
+        query("UPDATE subscriptions SET state = 'paused' RETURNING 1")
+        living.execute("SELECT 1")
+        unwell = run("status", "--json").json["unwell"]
+        assert unwell == ["subscriptions are paused or tripped, 1: `alert-intake subscriptions list`"]
+    query("UPDATE subscriptions SET state = 'active' RETURNING 1")
+    query("UPDATE outbox SET state = 'given_up', ended_at = now() RETURNING 1")
+    report = run("status", "--json")
+    assert (report.status, report.json["open_rejections"], report.json["outbox"]["given_up"]) == (0, 1, 1)
+
+
+def test_status_is_not_well_when_the_books_are_not(run: Run, workshop: Workshop) -> None:
+    """An acknowledged entry that somebody deleted is no detail of another command."""
+    push(workshop, alert("A1"))
+    assert run("status", "--json").json["books_balanced"] is True
+    push(workshop, alert("A2"), drained=False)
+    with connect_journal(workshop.journal_url, 5.0) as client:
+        client.xtrim(STREAM, 0)
+    report = run("status", "--json")
+    assert (report.status, report.json["books_balanced"]) == (1, False)
+    assert report.json["unwell"] == ["the books do not balance: `alert-intake audit` says by how much"]
+
+
+def test_status_counts_enrich_workers_where_there_are_remote_enrichers(
+    run: Run, configuration_file: Path, workshop: Workshop
+) -> None:
+    """With a look-up configured somebody must ask it: the pool is shown, and missed while deliveries are due."""
+    assert "enrich workers alive" not in run("status").out
+    with configuration_file.open("a") as file:
+        file.write('\n[[enrichment.lookups]]\nname = "orders"\nurl = "https://orders.example/"\n')
+    subscribe(workshop, "https://x.example/")
+    announce(workshop, "alert.created")
+    with connect_database(workshop.database_url, "forward") as living:
+        living.execute("SELECT 1")
+        report = run("status")
+    assert report.status == 1
+    assert re.search(r"enrich workers alive\W+0", report.out)
+    assert "no enrich worker lives" in report.out
+
+
+def test_statement_that_takes_too_long_is_called_that(workshop: Workshop) -> None:
+    """A database that is slow is not said to be silent, nor its address wrong."""
+    with pytest.raises(Unreachable, match="took too long over a statement") as caught, open_database() as database:
+        database.execute("SET statement_timeout = 50; SELECT pg_sleep(30)")
+    assert "DATABASE_URL" not in str(caught.value)
 
 
 def test_status_shows_a_backfill_while_it_is_under_way(run: Run, query: Query) -> None:
