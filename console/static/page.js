@@ -21,7 +21,3 @@ document.addEventListener("htmx:before:request", (event) => {
 document.addEventListener("htmx:after:swap", () => say("Live", "live"));
 document.addEventListener("htmx:response:error", lose);
 document.addEventListener("htmx:error", lose);
-
-for (const box of document.querySelectorAll("form.filters select")) {
-  box.addEventListener("change", () => box.form.requestSubmit());
-}

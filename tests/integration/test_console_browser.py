@@ -95,6 +95,27 @@ def test_a_link_elsewhere_leads_to_the_page(site: Site, person: Page) -> None:
     assert person.url == f"{site.client.url}/alerts?q=nothing"
 
 
+def test_a_choice_in_a_filter_is_not_sent_before_it_is_asked_for(site: Site, person: Page) -> None:
+    """Whoever chooses with the arrow keys passes over other choices, and stays where they are until they ask."""
+    person.goto(f"{site.client.url}/alerts")
+    sent: list[str] = []
+    note = lambda request: sent.append(request.url) if request.is_navigation_request() else None  # noqa: E731
+    person.on("request", note)
+    box = person.locator("form.filters select").first
+    box.focus()
+    before = box.input_value()
+    box.press("ArrowDown")
+    box.press("ArrowDown")
+    assert box.input_value() != before
+    person.wait_for_load_state("networkidle")
+    assert sent == []
+    chosen = box.input_value()
+    person.get_by_role("button", name="Show").click()
+    person.wait_for_url(f"**/alerts?*{chosen}*")
+    assert person.locator("form.filters select").first.input_value() == chosen
+    person.remove_listener("request", note)
+
+
 def test_a_page_elsewhere_sees_nothing(site: Site, person: Page) -> None:
     """Neither a script nor a frame of another site gets to see a page or an answer of the API."""
     addresses = [site.client.url + path for path in ("/", "/v1/alerts", "/openapi.json")]
