@@ -71,7 +71,7 @@ def list_tiles(samples: list[Sample]) -> list[dict[str, Any]]:
         return {"name": name, "unit": unit, "series": series, "tone": tone}
 
     return [
-        tile("Acknowledged", "rate", draw_rate(samples, lambda sample: sample.added, now)),
+        tile("Taken into the journal", "rate", draw_rate(samples, lambda sample: sample.added, now)),
         tile("Waiting in the journal", "count", draw_level(samples, lambda sample: sample.entries, now), "level"),
         tile("Oldest waits for", "span", draw_level(samples, lambda sample: sample.oldest, now), "level"),
         tile("Stored as new alerts", "rate", draw_rate(samples, lambda sample: sample.stored, now)),

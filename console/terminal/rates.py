@@ -15,7 +15,7 @@ PLOTTED = 60  # looks
 class Rates:
     """How much happened a second between each look and the one before, the earliest first; None where unknown.
 
-    added      entries into the journal: what the door acknowledged
+    added      entries into the journal: acknowledged pushes, those refused for what they hold (400), and replays
     ended      alerts that got their ending: stored, updated, duplicate, superseded, rejected
     stored     of these, new ones
     """

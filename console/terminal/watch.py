@@ -54,7 +54,7 @@ def draw_rates(rates: Rates) -> Table:
     table = Table("per second", "now", "the last looks", box=None, header_style="bold", pad_edge=False)
     table.columns[1].justify = "right"
     for name, values in (
-        ("acknowledged", rates.added),
+        ("taken into the journal", rates.added),
         ("ended", rates.ended),
         ("stored as new", rates.stored),
         ("delivered", rates.delivered),
@@ -112,7 +112,7 @@ def draw_workers(look: Look) -> Table:
     return table
 
 
-LINE_HEAD = "time      acknowledged/s  ended/s  delivered/s  failed/s  waiting  oldest_s     due  drains  processors"
+LINE_HEAD = "time      into_journal/s  ended/s  delivered/s  failed/s  waiting  oldest_s     due  drains  processors"
 
 
 def draw_line(look: Look, rates: Rates) -> str:

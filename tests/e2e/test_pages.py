@@ -72,16 +72,16 @@ def test_first_page_lives_while_pushes_arrive(operator: Operator, ethoca: Sender
         assert ethoca.push(dispute(one)).acknowledged
     expect(page.get_by_role("link", name=alert_id)).to_be_visible()
     expect(page.locator("#pulse")).to_have_text("Live")
-    acknowledged = page.locator("figure", has_text="Acknowledged")
-    expect(acknowledged.locator("svg")).to_have_attribute("aria-label", re.compile(r"at most (?!0 )"))
+    taken = page.locator("figure", has_text="Taken into the journal")
+    expect(taken.locator("svg")).to_have_attribute("aria-label", re.compile(r"at most (?!0 )"))
     expect(page.locator("section", has_text="Books").get_by_text("In balance")).to_be_visible()
     workers = page.get_by_role("table", name="Worker processes")
     for pool in ("drain", "forward"):
         expect(workers.get_by_role("row").filter(has_text=pool).filter(has_text="lives").first).to_be_visible()
     assert page.evaluate("window.unreloaded")
-    before = acknowledged.locator("path.line").get_attribute("d")
+    before = taken.locator("path.line").get_attribute("d")
     page.reload()
-    assert acknowledged.locator("path.line").get_attribute("d")  # the last hour survives
+    assert taken.locator("path.line").get_attribute("d")  # the last hour survives
     assert before
 
 

@@ -44,7 +44,7 @@ def test_terminal_is_drawn_again_and_again_until_ctrl_c(environment: dict[str, s
         return shown.count(wanted) >= times
 
     try:
-        wait_for(lambda: reads(b"acknowledged", 3), 30)
+        wait_for(lambda: reads(b"taken into the journal", 3), 30)
         assert b"none seen" in shown
         watching.send_signal(signal.SIGINT)
         wait_for(lambda: reads(b"", 0) and watching.poll() is not None, 10)
