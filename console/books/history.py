@@ -30,6 +30,24 @@ Reading = tuple[datetime, float]
 
 def draw_rate(samples: Sequence[Sample], counter: Callable[[Sample], float | None], until: datetime) -> Series:
     """Return how fast a running total grew, per second. Where the journal began anew nothing is known."""
+    return gather(read_rate(samples, counter), until, mean)
+
+
+def draw_count(samples: Sequence[Sample], count: Callable[[Sample], float], until: datetime) -> Series:
+    """Return what was counted since the sample before, per second."""
+    return gather(read_count(samples, count), until, mean)
+
+
+def draw_failures(samples: Sequence[Sample], until: datetime) -> Series:
+    """Return failed attempts and rejections together, per second: of each sample first, so that the peak is of both."""
+    together = dict(read_rate(samples, lambda sample: sample.rejected))
+    for at, failed in read_count(samples, lambda sample: sample.failed):
+        together[at] = together.get(at, 0.0) + failed
+    return gather(sorted(together.items()), until, mean)
+
+
+def read_rate(samples: Sequence[Sample], counter: Callable[[Sample], float | None]) -> list[Reading]:
+    """Return how fast a running total grew from sample to sample, where that is known."""
     readings: list[Reading] = []
     for before, after in pairwise(samples):
         seconds = (after.at - before.at).total_seconds()
@@ -38,13 +56,12 @@ def draw_rate(samples: Sequence[Sample], counter: Callable[[Sample], float | Non
             continue
         if before.incarnation == after.incarnation:
             readings.append((after.at, (second - first) / seconds))
-    return gather(readings, until, mean)
+    return readings
 
 
-def draw_count(samples: Sequence[Sample], count: Callable[[Sample], float], until: datetime) -> Series:
-    """Return what was counted since the sample before, per second."""
-    readings = [(sample.at, count(sample) / sample.seconds) for sample in samples if sample.seconds > 0]
-    return gather(readings, until, mean)
+def read_count(samples: Sequence[Sample], count: Callable[[Sample], float]) -> list[Reading]:
+    """Return what each sample counted since the one before, per second."""
+    return [(sample.at, count(sample) / sample.seconds) for sample in samples if sample.seconds > 0]
 
 
 def draw_level(samples: Sequence[Sample], level: Callable[[Sample], float | None], until: datetime) -> Series:

@@ -9,7 +9,7 @@ from console.alerts.search import Search, search_alerts
 from console.alerts.triples import UNANSWERED, count_due
 from console.books.audit import MOST_WAITING
 from console.books.backlog import measure_stream
-from console.books.history import HOUR, Series, draw_count, draw_level, draw_rate
+from console.books.history import HOUR, Series, draw_count, draw_failures, draw_level, draw_rate
 from console.books.present import BOUND, count_present
 from console.books.samples import Sample, read_samples
 from console.pages.deadline import URGENT_SECONDS
@@ -76,16 +76,5 @@ def list_tiles(samples: list[Sample]) -> list[dict[str, Any]]:
         tile("Oldest waits for", "span", draw_level(samples, lambda sample: sample.oldest, now), "level"),
         tile("Stored as new alerts", "rate", draw_rate(samples, lambda sample: sample.stored, now)),
         tile("Delivered", "rate", draw_count(samples, lambda sample: sample.delivered, now)),
-        tile("Failed or rejected", "rate", add_series(samples), "fail"),
+        tile("Failed or rejected", "rate", draw_failures(samples, now), "fail"),
     ]
-
-
-def add_series(samples: list[Sample]) -> Series:
-    """Return failed attempts and rejections together, per second."""
-    now = present_moment()
-    failed = draw_count(samples, lambda sample: sample.failed, now)
-    rejected = draw_rate(samples, lambda sample: sample.rejected, now)
-    values = [None if one is None and two is None else (one or 0) + (two or 0)
-              for one, two in zip(failed.values, rejected.values, strict=True)]  # fmt: skip
-    both = None if failed.now is None and rejected.now is None else (failed.now or 0) + (rejected.now or 0)
-    return Series(values, both, max(failed.peak, rejected.peak))

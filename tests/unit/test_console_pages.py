@@ -12,7 +12,7 @@ from uuid import UUID
 import click
 import pytest
 
-from console.books.history import HOUR, STEP, draw_count, draw_level, draw_rate
+from console.books.history import HOUR, STEP, draw_count, draw_failures, draw_level, draw_rate
 from console.books.samples import Sample
 from console.books.workers import Worker, remember
 from console.command import main
@@ -103,6 +103,15 @@ def test_levels_and_counts_keep_their_peaks() -> None:
     assert draw_level([sample(9, 40), sample(0, 2)], lambda one: one.entries, NOW).now == 2
     assert draw_count([sample(0, 0, failed=10)], lambda one: one.failed, NOW).now == 2.0
     assert draw_count([sample(300, 0, failed=10)], lambda one: one.failed, NOW).now is None
+
+
+def test_failures_and_rejections_are_added_before_their_peak_is_taken() -> None:
+    """Of 2 failures and 1 rejection a second the peak is 3, and nothing shown is above it."""
+    samples = [replace(sample(10 - 5 * number, 0, failed=10), rejected=5 * number) for number in range(3)]
+    series = draw_failures(samples, NOW)
+    assert series.now == pytest.approx(8 / 3)
+    assert series.peak == 3.0
+    assert all(value is None or value <= series.peak for value in series.values)
 
 
 def test_plot_stays_inside_its_box_and_shows_gaps() -> None:
