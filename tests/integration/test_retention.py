@@ -16,19 +16,22 @@ import redis
 
 from console.books.audit import audit_books
 from console.connections import open_database
-from schemas.journal.append import append_entry, connect_journal
+from schemas.journal.append import GROUP, append_entry, connect_journal
 from schemas.journal.envelope import Envelope, seal_envelope
 from schemas.settings.retention import Retention
+from tests.gunicorn import wait_for
 from tests.integration.conftest import Query
 from workers.database.connections import connect_database
 from workers.deadline import Deadline
 from workers.intake.drain import drain
 from workers.settings import Workshop
 from workers.upkeep import partitions
+from workers.upkeep.consumers import forget_consumers
 from workers.upkeep.removal import Removed, first_id_of
 from workers.upkeep.retention import enforce_retention, maintain, month_of
 
 STREAM = "alert-intake:journal"
+SILENT = 2.0  # seconds
 PARENTS = ("receipts", "endings", "raw_bodies", "revisions", "attempts")
 SHORT = Retention(raw_bodies=60, receipts=60, revisions=60, attempts=60)
 NOW = datetime.now(UTC)
@@ -276,3 +279,41 @@ def move_back(query: Query, outbox_id: UUID, event_id: UUID, state: str, days: i
         older, older, then, state, None if state == "due" else then, outbox_id,
     )  # fmt: skip
     query("SELECT 1; ALTER TABLE outbox ENABLE TRIGGER ALL; ALTER TABLE events ENABLE TRIGGER ALL")
+
+
+def list_consumers(client: redis.Redis) -> dict[str, int]:
+    """Return the consumers of the journal's group, each with what it has in hand."""
+    consumers: Any = client.xinfo_consumers(STREAM, GROUP)
+    return {consumer["name"].decode(): consumer["pending"] for consumer in consumers}
+
+
+def forgettable(client: redis.Redis) -> int:
+    """Return how many consumers have asked for nothing for a while."""
+    consumers: Any = client.xinfo_consumers(STREAM, GROUP)
+    return sum(consumer["idle"] >= SILENT * 1000 for consumer in consumers)
+
+
+def test_consumers_that_are_gone_are_forgotten_with_nothing_in_hand(workshop: Workshop, client: redis.Redis) -> None:
+    """Of those that were silent for long only one with entries in hand stays, and one that asks stays as well."""
+    assert forget_consumers(client, STREAM, 0.0) == 0  # no group yet
+    append_entry_at(client, workshop, {"alertId": "A1"}, NOW)
+    client.xgroup_create(STREAM, GROUP, id="0")
+    client.xreadgroup(GROUP, "holding@gone/0", {STREAM: ">"})
+    client.xreadgroup(GROUP, "empty@gone/0", {STREAM: ">"})
+    wait_for(lambda: forgettable(client) == 2)
+    client.xreadgroup(GROUP, "living@here/0", {STREAM: ">"})
+    assert forget_consumers(client, STREAM, 60.0) == 0
+    assert forget_consumers(client, STREAM, SILENT) == 1
+    assert list_consumers(client) == {"holding@gone/0": 1, "living@here/0": 0}
+    assert client.xpending(STREAM, GROUP)["pending"] == 1
+
+
+def test_maintenance_forgets_them(workshop: Workshop, client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hourly task does it, after a day of silence; here at once."""
+    client.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
+    client.xreadgroup(GROUP, "empty@gone/0", {STREAM: ">"})
+    maintain(workshop)
+    assert list_consumers(client) == {"empty@gone/0": 0}
+    monkeypatch.setattr(forget_consumers, "__defaults__", (0.0,))
+    maintain(workshop)
+    assert list_consumers(client) == {}

@@ -15,6 +15,7 @@ from schemas.settings.retention import Retention
 from workers.database.connections import Database, connect_database, connect_stream
 from workers.deadline import Deadline
 from workers.settings import Workshop
+from workers.upkeep.consumers import forget_consumers
 from workers.upkeep.partitions import make_partitions
 from workers.upkeep.removal import Removed, remove_in_order, remove_months, remove_rows
 
@@ -26,7 +27,10 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def maintain(workshop: Workshop) -> None:
-    """Make the partitions of the coming months and remove what is past its time. One worker at a time."""
+    """Make the partitions of the coming months, remove what is past its time, forget who drains no more.
+
+    One worker at a time.
+    """
     with connect_database(workshop.database_url, "maintain") as database:
         turn = database.execute("SELECT pg_try_advisory_lock(hashtext('alert-intake maintain')) AS mine").fetchone()
         if not (turn and turn["mine"]):
@@ -39,8 +43,21 @@ def maintain(workshop: Workshop) -> None:
         settings = workshop.configuration.retention
         bound = read_oldest_entry(workshop)
         removed = enforce_retention(database, settings, bound, Deadline(SECONDS))
+        forgotten = forget_silent(workshop)
     if removed.partitions or removed.postponed or removed.rows:
         log.info("retention", partitions=removed.partitions, postponed=removed.postponed, rows=dict(removed.rows))
+    if forgotten:
+        log.info("consumers_forgotten", consumers=forgotten)
+
+
+def forget_silent(workshop: Workshop) -> int:
+    """Forget the drains that have been gone for a day; return how many, 0 when the journal does not answer."""
+    try:
+        with connect_stream(workshop.journal_url) as client:
+            return forget_consumers(client, workshop.configuration.journal.stream)
+    except (redis.RedisError, OSError) as error:
+        log.warning("consumers_not_forgotten", why=f"the journal does not answer: {type(error).__name__}")
+        return 0
 
 
 def read_oldest_entry(workshop: Workshop) -> datetime | None:
