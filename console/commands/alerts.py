@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from console.alerts.queries import Wanted, list_alerts
-from console.alerts.story import find_alerts, read_alert
+from console.alerts.story import FIRST, LATEST, find_alerts, read_alert
 from console.connections import open_database
 from console.moments import parse_moment
 from console.paging import MAX_LIMIT, BadCursor
@@ -91,7 +91,7 @@ def show_command(as_json: bool, alert_id: str) -> None:
 
 def show_alert(alert: dict[str, Any]) -> None:
     """Print one alert as tables."""
-    lists = ("revisions", "receipts", "deliveries", "problems")
+    lists = ("revisions", "receipts", "deliveries", "problems", "left_out")
     print_table(("field", "value"), flatten({name: value for name, value in alert.items() if name not in lists}))
     for problem in alert["problems"]:
         click.echo(f"problem: {problem['field']}: {problem['why']}")
@@ -117,6 +117,9 @@ def show_alert(alert: dict[str, Any]) -> None:
         ),
         "Deliveries",
     )  # fmt: skip
+    for name, count in alert["left_out"].items():
+        if count:
+            click.echo(f"{count} more {name} between the first {FIRST} and the latest {LATEST}")
 
 
 def flatten(fields: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

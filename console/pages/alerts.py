@@ -61,6 +61,7 @@ def add_alerts(page: Blueprint, window: Window) -> None:
             alert=found,
             deadline=tell_deadline(found, present_moment()),
             steps=tell_story(found),
+            cut=any(found["left_out"].values()),
             related=related,
             facts=list_facts(found),
         )

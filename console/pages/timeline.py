@@ -1,11 +1,12 @@
 """One alert's story as steps in their order: each push and what it became, each attempt, what is to come. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from console.pages.words import read_moment, say_span
+from console.alerts.story import FIRST
+from console.pages.words import read_moment, say_count, say_span
 
 Tone = Literal["plain", "good", "warn", "bad", "ahead"]
 ENDINGS: dict[str, tuple[Tone, str]] = {
@@ -41,7 +42,16 @@ def tell_story(alert: dict[str, Any]) -> list[Step]:
     steps += [tell_revision(one) for one in alert["revisions"] if one["request_id"] not in told]
     for delivery in alert["deliveries"]:
         steps += tell_delivery(delivery)
+    steps += tell_gaps(alert)
     return sorted(steps, key=lambda step: step.at)  # stable: what happened at one moment stays in its order
+
+
+def tell_gaps(alert: dict[str, Any]) -> Iterator[Step]:
+    """Yield a step for what is left out of each list, at the moment of the last one before."""
+    for name, moment, what in GAPS:
+        if alert["left_out"][name]:
+            at = moment(alert[name][FIRST - 1])
+            yield Step(at, "plain", f"{say_count(alert['left_out'][name])} more {what} are not shown here")
 
 
 def tell_pushes(receipts: list[dict[str, Any]], revisions: dict[str, dict[str, Any]]) -> Iterator[Step]:
@@ -105,3 +115,11 @@ def say_reason(log: list[dict[str, Any]]) -> str:
 def read_entry_time(entry_id: str) -> datetime:
     """Return the journal's time of an entry."""
     return datetime.fromtimestamp(int(entry_id.partition("-")[0]) / 1000, UTC)
+
+
+# List, the moment of one of it, what they are called.
+GAPS: tuple[tuple[str, Callable[[dict[str, Any]], datetime], str], ...] = (
+    ("revisions", lambda one: one["changed_at"], "revisions"),
+    ("receipts", lambda one: one["settled_at"], "pushes"),
+    ("deliveries", lambda one: one["created_at"], "deliveries"),
+)

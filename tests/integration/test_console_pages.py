@@ -32,6 +32,40 @@ INSERT_SUBSCRIPTION = """
                                                                            %(hostile)s, '')
 """
 
+FILL_STORY = (
+    """
+    INSERT INTO receipts (entered_at, sequence, incarnation, source)
+    SELECT date_trunc('minute', now()), n, %(event)s, 'ethoca' FROM generate_series(1, 10000) n
+    """,
+    """
+    INSERT INTO endings (entered_at, sequence, incarnation, item, ending, alert_id)
+    SELECT date_trunc('minute', now()), n, %(event)s, 0, 'duplicate', %(alert)s FROM generate_series(1, 10000) n
+    """,
+    """
+    INSERT INTO revisions (changed_at, alert_id, revision, source, changes)
+    SELECT now(), %(alert)s, n, 'ethoca', '{}' FROM generate_series(1, 500) n
+    """,
+    """
+    INSERT INTO events (id, alert_id, type, revision, alert) VALUES (%(event)s, %(alert)s, 'alert.created', 1, '{}')
+    """,
+    """
+    INSERT INTO outbox (id, event_id, subscription_id, alert_id, state, ended_at)
+    SELECT %(item)s, %(event)s, id, %(alert)s, 'delivered', now() FROM subscriptions LIMIT 1
+    """,
+    """
+    INSERT INTO attempts (attempted_at, outbox_id, subscription_id, alert_id, number, milliseconds)
+    SELECT now(), %(item)s, %(item)s, %(alert)s, n, 1 FROM generate_series(1, 500) n
+    """,
+)
+EMPTY_STORY = (
+    "DELETE FROM attempts WHERE outbox_id = %(item)s",
+    "DELETE FROM outbox WHERE id = %(item)s",
+    "DELETE FROM events WHERE id = %(event)s",
+    "DELETE FROM revisions WHERE alert_id = %(alert)s",
+    "DELETE FROM endings WHERE alert_id = %(alert)s",
+    "DELETE FROM receipts WHERE incarnation = %(event)s",
+)
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Site]:
@@ -105,6 +139,30 @@ def test_reader_is_shown_no_button_and_can_press_none(site: Site, hostile: list[
     assert site.database.execute("SELECT count(*) FROM operations WHERE action <> 'add token'").fetchall() == [
         {"count": 0}
     ]
+
+
+def test_alert_that_came_ten_thousand_times_is_told_in_part(site: Site, hostile: list[str]) -> None:
+    """Its page and the API give the first and the latest pushes and attempts, say what is between, and stay small."""
+    path = next(path for path in hostile if path.startswith("/alerts/"))
+    own = path.rpartition("/")[2]
+    ids = {"alert": own, "event": str(uuid7()), "item": str(uuid7())}
+    for statement in FILL_STORY:
+        site.database.execute(statement, ids)
+    story = site.client.get(f"/v1{path}")
+    assert story["left_out"] == {"revisions": 300, "receipts": 9_800, "deliveries": 0}
+    assert [receipt["entry_id"].partition("-")[2] for receipt in story["receipts"]] == [
+        str(number) for number in (*range(1, 21), *range(9_821, 10_001))
+    ]
+    assert [revision["revision"] for revision in story["revisions"]] == [*range(1, 21), *range(321, 501)]
+    assert [attempt["number"] for attempt in story["deliveries"][0]["log"]] == [*range(451, 501)]
+    page = sign_in(site.client, site.client.token).get(site.client.url + path, timeout=20).text
+    assert "9,800 more pushes are not shown here" in page
+    assert "300 more revisions are not shown here" in page
+    assert len(page) < 1_000_000
+    assert 'hx-get="' + path not in page
+    for statement in EMPTY_STORY:
+        site.database.execute(statement, ids)
+    assert 'hx-get="' + path in sign_in(site.client, site.client.token).get(site.client.url + path, timeout=20).text
 
 
 def test_form_of_another_page_changes_nothing(site: Site, hostile: list[str]) -> None:

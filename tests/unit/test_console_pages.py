@@ -29,6 +29,7 @@ from console.pages.words import say_rate, say_span, say_when
 STATIC = Path(__file__).parents[2] / "console" / "static"
 NOW = datetime(2026, 11, 22, 12, 0, 10, tzinfo=UTC)
 LIFE, NEXT_LIFE = UUID(int=1), UUID(int=2)
+NOTHING_LEFT_OUT = {"revisions": 0, "receipts": 0, "deliveries": 0}
 WELL = Audited({"balanced": True}, NOW)
 
 
@@ -156,7 +157,7 @@ def test_story_tells_every_push_and_attempt_in_order() -> None:
         "receipts": [receipt(0, "stored"), receipt(1, "updated")], "deliveries": [delivery, lost],
         "received_at": NOW.isoformat(), "source": "ethoca",
         "revisions": [{"request_id": "r1", "revision": 2, "source": "ethoca", "changed_at": NOW,
-                       "changes": {"status": ["open", "resolved"]}}],
+                       "changes": {"status": ["open", "resolved"]}}], "left_out": NOTHING_LEFT_OUT,
     }  # fmt: skip
     steps = tell_story(alert)
     assert [step.at for step in steps] == sorted(step.at for step in steps)
@@ -182,7 +183,8 @@ def test_story_says_why_a_delivery_was_given_up(statuses: list[int | None], said
            for number, status in enumerate(statuses, 1)]  # fmt: skip
     delivery = {"id": "d1", "event": "alert.created", "subscription": "shop", "attempts": len(log), "due_at": NOW,
                 "ended_at": NOW, "log": log, "state": "given_up"}  # fmt: skip
-    alert = {"receipts": [], "deliveries": [delivery], "revisions": [], "received_at": NOW.isoformat(), "source": "x"}
+    alert = {"receipts": [], "deliveries": [delivery], "revisions": [], "received_at": NOW.isoformat(), "source": "x",
+             "left_out": NOTHING_LEFT_OUT}  # fmt: skip
     assert tell_story(alert)[-1].detail.startswith(said)
 
 

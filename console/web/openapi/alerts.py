@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from console.alerts.story import FIRST, LATEST, LATEST_ATTEMPTS
 from console.web.events import MEDIA_TYPE, STARTS
 from console.web.openapi.kinds import (
     ANY_OBJECT,
@@ -47,6 +48,11 @@ ALERT: Schema = record(
     problems=listed(record(field=TEXT, value=TEXT, why=TEXT)),
 )  # fmt: skip
 
+WHOLE = (
+    f"Of revisions, receipts and deliveries the first {FIRST} and the latest {LATEST}; left_out says how many of each"
+    f" are between them. Of a delivery the latest {LATEST_ATTEMPTS} attempts."
+)
+
 PAGE = record(data=listed(reference("Alert")), next_cursor=OPTIONAL, resume_cursor=OPTIONAL)
 
 SCHEMAS: dict[str, Schema] = {
@@ -65,7 +71,9 @@ SCHEMAS: dict[str, Schema] = {
                     log=listed(record(number=NUMBER, attempted_at=TIME, status=OPTIONAL_NUMBER,
                                       milliseconds={"type": "number"}, error=OPTIONAL, next_at=OPTIONAL_TIME)),
                 )),
-            ),
+                left_out=record(**dict.fromkeys(("revisions", "receipts", "deliveries"), NUMBER)),
+            )
+            | {"description": WHOLE},
         ]
     },
     "Event": {"oneOf": [reference("AlertEvent"), reference("SubscriptionNotice"), reference("BooksNotice")]},
