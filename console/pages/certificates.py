@@ -12,11 +12,16 @@ NAMES = {"certificate": "Server certificate", "client_ca": "Client CA", "crl": "
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A file by the name of its setting. `days` are those left to the first of its certificates; None: unreadable."""
+    """A file by the name of its setting, or the one that a sender came with last.
+
+    days    left to the first of its certificates; None: unreadable
+    sender  whether it is the sender's to renew
+    """
 
     name: str
     days: float | None
     what: str
+    sender: bool = False
 
 
 class Certificates:

@@ -17,21 +17,25 @@ from console.books.workers import Worker, find_drains, find_sessions, remember
 from console.connections import open_database
 from console.pages.auditor import Audited, Auditor
 from console.pages.neighbours import Neighbours, ask_neighbours
+from console.pages.senders import ASKED_EVERY, ask_sightings
 from console.pages.unseen import surviving
 from console.pool import ReadPool
 from schemas.settings.configuration import Configuration
+from schemas.telemetry.sightings import Sighting
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
     """What the lookout saw last. What could not be seen stays as it was, or is None.
 
-    at  when it last saw the journal and the database
+    at         when it last saw the journal and the database
+    sightings  the client certificates that the door saw last; asked once a minute
     """
 
     at: datetime | None = None
     workers: list[Worker] = field(default_factory=list)
     neighbours: Neighbours = field(default_factory=Neighbours)
+    sightings: list[Sighting] = field(default_factory=list)
     audited: Audited = field(default_factory=Audited)
 
 
@@ -45,6 +49,7 @@ class Lookout:
         self._auditor = Auditor(pool, journal, configuration.journal.stream)
         self._sight = Sight()
         self._started = threading.Lock()
+        self._next_sightings = 0.0
         self._alive: Callable[[], bool] = lambda: True
 
     def sight(self) -> Sight:
@@ -80,4 +85,8 @@ class Lookout:
             seen_at = seen_at if journal is None else now
         with surviving("neighbours"):
             self._sight = replace(self._sight, neighbours=ask_neighbours())
+        if time.monotonic() >= self._next_sightings:
+            self._next_sightings = time.monotonic() + ASKED_EVERY
+            with surviving("sightings"):
+                self._sight = replace(self._sight, sightings=ask_sightings())
         self._sight = replace(self._sight, at=seen_at, workers=remember(self._sight.workers, seen, now))

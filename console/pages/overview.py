@@ -14,6 +14,7 @@ from console.books.present import BOUND, count_present
 from console.books.samples import Sample, read_samples
 from console.pages.deadline import URGENT_SECONDS
 from console.pages.plot import draw_plot
+from console.pages.senders import show_sightings
 from console.pages.standing import Standing
 from console.pages.troubles import find_troubles
 from console.pages.unseen import UNREACHABLE
@@ -28,6 +29,7 @@ def add_overview(page: Blueprint, window: Window) -> None:
 
     @page.get("/")
     def first() -> Response:
+        certified = {one.name for one in window.configuration.sources if one.certificate == "required"}
         now, sight = present_moment(), window.lookout.sight()
         stream: dict[str, Any] | None = None
         with suppress(JournalUnavailable, *UNREACHABLE):
@@ -49,7 +51,7 @@ def add_overview(page: Blueprint, window: Window) -> None:
             looked_at=sight.at,
             workers=sight.workers,
             neighbours=sight.neighbours,
-            certificates=window.certificates.look(),
+            certificates=[*window.certificates.look(), *show_sightings(sight.sightings, certified)],
             remote=bool(window.configuration.enrichment.remote_names),
         )
         return render_page(

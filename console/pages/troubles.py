@@ -107,10 +107,8 @@ def check_certificates(certificates: list[Certificate]) -> Iterator[Trouble]:
             yield Trouble("bad", f"{one.name}: {one.what}.", "The door needs it.", "alert-intake doctor")
         elif one.days < DAYS_WARNED:
             left = f"has {one.days:.0f} days left" if one.days >= 0 else "has ended"
-            advice = (
-                "Put the new one in its place; the door reads it again without a restart, nginx when it is reloaded."
-            )
-            level: Level = "bad" if one.days < DAYS_URGENT else "warn"
+            advice = OF_SENDER if one.sender else OF_OURS
+            level: Level = "bad" if one.days < DAYS_URGENT and not one.sender else "warn"
             yield Trouble(level, f"{one.name} {left}.", advice, "alert-intake doctor")
 
 
@@ -121,6 +119,10 @@ def counted(count: int, one: str, many: str | None = None) -> str:
     return f"{say_count(count)} {one if count == 1 else many or one + 's'}"
 
 
+OF_OURS = "Put the new one in its place; the door reads it again without a restart, nginx when it is reloaded."
+OF_SENDER = (
+    "It is theirs to renew: ask them for the next one, and let that in as well, by its subject and its authority."
+)
 WITHOUT = {
     "drain": ("Pushes are still kept, in the journal, and nothing is stored. Start one.", "-P prefork -c 2"),
     "forward": ("Alerts are stored, and nothing is delivered. Start one.", "-P threads -c 2"),

@@ -212,6 +212,7 @@ def test_all_is_well_only_when_it_is() -> None:
         "More than 10,000 deliveries given up": {"present": {"given_up": 10_001}},
         "1 rejection open": {"present": {"open": 1}},
         "Server certificate has 3 days left": {"certificates": [Certificate("Server certificate", 3.0, "")]},
+        "Client of ethoca has 5 days left": {"certificates": [Certificate("Client of ethoca", 5.0, "", sender=True)]},
         "Client CA: it cannot be read": {"certificates": [Certificate("Client CA", None, "it cannot be read")]},
     }
     for what, found in wrong.items():
