@@ -22,6 +22,7 @@ from workers.upkeep.retention import maintain
 FORWARD_SECONDS = 5.0
 ENRICH_SECONDS = 5.0
 RELINK_FOR_SECONDS = 4.0
+SETTLE_FOR_SECONDS = 4.0
 # Held by the one tick that forwards, and by the one that waits for its end, so that somebody always listens.
 FORWARDING, NEXT = Lock(), Lock()
 # Those that no tick has in hand, the one that has waited longest first: what they have in flight is recorded soon.
@@ -102,8 +103,13 @@ def relink_tick() -> None:
     relink_stored(workshop(), RELINK_FOR_SECONDS)
 
 
+@app.task(name="workers.settle")
+def settle_tick() -> None:
+    """Settle what no enricher was asked about and no enrich worker has settled, for a few seconds."""
+    settle_forgotten(workshop(), SETTLE_FOR_SECONDS)
+
+
 @app.task(name="workers.maintain")
 def maintain_tick() -> None:
-    """Make partitions, remove what has been kept long enough, and settle what no enricher was asked about."""
+    """Make partitions, and remove what has been kept long enough."""
     maintain(workshop())
-    settle_forgotten(workshop())

@@ -67,10 +67,10 @@ def test_what_the_last_enricher_left_behind_is_settled(
 ) -> None:
     """Once none is configured nothing stays pending for ever; what is only just too late is left to a worker."""
     push_aged(shop, query, 3, "59 minutes")
-    maintain(environment)
+    settle(environment)
     assert query("SELECT count(*) AS left FROM enrichments") == [{"left": 3}]
     query("UPDATE enrichments SET give_up_at = give_up_at - interval '2 minutes' RETURNING 1")
-    maintain(environment)
+    settle(environment)
     assert query("SELECT FROM enrichments") == []
     assert query(MARKED) == [{"failed": ["orders"], "pending": False}] * 6
 
@@ -96,7 +96,7 @@ def measure_overdue(shop: Workshop) -> float:
     return sample.value
 
 
-def maintain(environment: dict[str, str]) -> None:
+def settle(environment: dict[str, str]) -> None:
     """Run the task of a process that has no remote enricher."""
-    program = "from workers.tasks import maintain_tick; maintain_tick()"
+    program = "from workers.tasks import settle_tick; settle_tick()"
     subprocess.run([sys.executable, "-c", program], env=os.environ | environment, timeout=60, check=True)

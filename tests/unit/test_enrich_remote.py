@@ -17,7 +17,7 @@ from workers.intake.hold import with_pending
 from workers.lookups.asking import Refused, Remote, Unavailable
 from workers.lookups.cache import MOST_ANSWERS, AnswerCache
 from workers.lookups.circuit import Circuit
-from workers.lookups.waiting import settle_enrichment
+from workers.lookups.settle import settle_enrichment
 
 
 class Clock:

@@ -11,7 +11,8 @@ import structlog
 from schemas.settings.enrichers import RemoteEnrichment
 from workers.database.connections import Database
 from workers.lookups.asking import Refused, Remote, Unavailable
-from workers.lookups.waiting import Waiting, finish, postpone
+from workers.lookups.settle import finish
+from workers.lookups.waiting import Waiting, postpone
 from workers.telemetry.metrics import count_enrichment
 
 Verdict = Literal["enriched", "again", "given_up", "changed"]

@@ -1,7 +1,8 @@
 """Late: alerts that nobody asked about in time. Nobody does any more: what was held of them goes out, marked.
 
-A station that runs settles them between two looks, a few at a time, so that those that may still be enriched do not
-wait for them. Without one, or when the last remote enricher was taken out of the configuration, maintenance does.
+A station that runs settles them between two looks, some hundreds at a time, so that those that may still be enriched do
+not wait for them. Without one, or when the last remote enricher was taken out of the configuration, a forward worker
+does.
 """
 
 from collections import Counter
@@ -10,33 +11,31 @@ import structlog
 
 from workers.database.connections import Database, connect_database
 from workers.deadline import Deadline
-from workers.lookups.answers import Answers, Verdict, record_answers
-from workers.lookups.waiting import lease_late
+from workers.lookups.answers import Verdict
+from workers.lookups.settle import settle_expired
 from workers.settings import Workshop
+from workers.telemetry.metrics import count_enrichment
 
 log = structlog.get_logger()
 
-AT_ONCE = 10
-LEASE_SECONDS = 60.0
+AT_ONCE = 200
 FORGOTTEN_SECONDS = 3600.0
-SECONDS = 30.0  # of one round of maintenance; what is left waits for the next
 
 
 def settle_late(database: Database, late: float = 0.0) -> Counter[Verdict]:
-    """Settle a few alerts that should have been given up `late` seconds ago: all that is pending has failed."""
+    """Settle some alerts that should have been given up `late` seconds ago: all that is pending has failed."""
     verdicts: Counter[Verdict] = Counter()
-    for waiting in lease_late(database, AT_ONCE, LEASE_SECONDS, late):
-        pending = waiting.alert.enrichment.get("pending", ())
-        verdicts[record_answers(database, waiting, Answers(failed=dict.fromkeys(pending, "not asked in time")))] += 1
+    for pending in settle_expired(database, AT_ONCE, late):
+        count_enrichment("given_up", pending, 0.0)
+        verdicts["given_up"] += 1
+    if verdicts:
+        log.warning("alerts_not_asked_about", alerts=verdicts.total())
     return verdicts
 
 
-def settle_forgotten(workshop: Workshop) -> None:
-    """Settle what no station has settled for an hour."""
-    deadline = Deadline(SECONDS)
-    settled = 0
-    with connect_database(workshop.database_url, "maintain") as database:
-        while deadline.left() > 0 and (verdicts := settle_late(database, FORGOTTEN_SECONDS)):
-            settled += verdicts.total()
-    if settled:
-        log.warning("enrichments_forgotten", alerts=settled)
+def settle_forgotten(workshop: Workshop, seconds: float) -> None:
+    """Settle what no station has settled for an hour, for about `seconds`."""
+    deadline = Deadline(seconds)
+    with connect_database(workshop.database_url, "settle") as database:
+        while deadline.left() > 0 and settle_late(database, FORGOTTEN_SECONDS):
+            pass

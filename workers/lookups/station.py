@@ -23,7 +23,7 @@ from workers.settings import Workshop
 log = structlog.get_logger()
 
 LONGEST_SLEEP = 1.0  # seconds without a look at what waits, should a notification be missed
-LOOK_SECONDS = 0.05  # without a look at what waits, while something is being asked
+LOOK_SECONDS = 0.05  # without a look at what waits, while something is being asked or is in other hands
 MARGIN_SECONDS = 5.0
 
 
@@ -79,10 +79,10 @@ class Station:
 
 
 def rest(database: Database, deadline: Deadline) -> None:
-    """Sleep until an alert is announced or falls due, a second at most."""
+    """Sleep until an alert is announced or falls due, a second at most. What is due already is in other hands."""
     due_in = seconds_until_waiting(database)
     longest = min(LONGEST_SLEEP, deadline.left())
-    timeout = longest if due_in is None else min(longest, due_in)
+    timeout = longest if due_in is None else min(longest, max(due_in, LOOK_SECONDS))
     if timeout > 0:
         for _notification in database.notifies(timeout=timeout, stop_after=1):
             pass

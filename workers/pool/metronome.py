@@ -21,6 +21,7 @@ TICK_SECONDS = 1.0
 NOTIFY_SECONDS = 10.0
 AUDIT_SECONDS = 60.0
 RELINK_EVERY_SECONDS = 20.0
+SETTLE_EVERY_SECONDS = 20.0
 MAINTAIN_SECONDS = 3600.0
 SCHEDULE: dict[str, dict[str, Any]] = {
     "drain": {"task": "workers.drain", "schedule": TICK_SECONDS, "options": {"queue": "drain"}},
@@ -29,6 +30,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "notify": {"task": "workers.notify", "schedule": NOTIFY_SECONDS, "options": {"queue": "forward"}},
     "audit": {"task": "workers.audit", "schedule": AUDIT_SECONDS, "options": {"queue": "forward"}},
     "relink": {"task": "workers.relink", "schedule": RELINK_EVERY_SECONDS, "options": {"queue": "forward"}},
+    "settle": {"task": "workers.settle", "schedule": SETTLE_EVERY_SECONDS, "options": {"queue": "forward"}},
     "maintain": {"task": "workers.maintain", "schedule": MAINTAIN_SECONDS, "options": {"queue": "forward"}},
 }
 # How many tasks may wait in a queue before another is not sent. The rarer ones may queue behind those that are not.
@@ -39,6 +41,7 @@ MOST_WAITING = {
     "workers.notify": 3,
     "workers.audit": 4,
     "workers.relink": 5,
+    "workers.settle": 6,
     "workers.maintain": 10,
 }
 
