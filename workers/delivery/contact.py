@@ -1,6 +1,8 @@
 """Contact: the one personal field of an alert, for subscriptions that get it. It is kept in the sealed body only.
 
-So it is looked up when it is sent, and is gone when the body is: for `retention.raw_bodies` at the longest.
+So it is looked up when it is sent, and is gone when the body is: for `retention.raw_bodies` at the longest. Looked at
+are only messages that brought something, the first of an alert and the latest: a repetition would bring the same
+contact, and there may be thousands.
 """
 
 from collections.abc import Collection, Mapping
@@ -18,19 +20,18 @@ from workers.delivery.lease import Item
 
 FIELD = "descriptorcontact"
 LONGEST = 255
+LATEST = 5  # messages of an alert that revised it, and as many that came too late to
+
+
+def gets_contact(item: Item) -> bool:
+    """Say whether the contact goes out with an item, if there is one."""
+    return item.alert_id is not None and item.personal_data and "descriptorContact" not in item.leave_out
 
 
 def add_contacts(database: Database, items: list[Item], configuration: Configuration, keyring: Keyring) -> list[Item]:
-    """Give the items of subscriptions that get personal data their alert's contact, if one was sent."""
-    wanted = {
-        item.alert_id
-        for item in items
-        if item.alert_id and item.personal_data and "descriptorContact" not in item.leave_out
-    }
-    if not wanted:
-        return items
-    contacts = find_contacts(database, wanted, configuration, keyring)
-    return [replace(item, contact=contacts.get(item.alert_id or "")) if item.personal_data else item for item in items]
+    """Give items that get it their alert's contact, if one was sent."""
+    contacts = find_contacts(database, {str(item.alert_id) for item in items}, configuration, keyring)
+    return [replace(item, contact=contacts.get(str(item.alert_id))) for item in items]
 
 
 def find_contacts(
@@ -38,7 +39,7 @@ def find_contacts(
 ) -> dict[str, str]:
     """Return the latest contact that was sent for each alert, by alert id."""
     contacts: dict[str, str] = {}
-    for row in database.execute(SELECT_BODIES, [list(alert_ids)]):
+    for row in database.execute(SELECT_BODIES, {"alerts": list(alert_ids), "latest": LATEST}):
         if row["alert_id"] not in contacts:
             contact = read_contact(row, configuration, keyring)
             if contact is not None:
@@ -68,7 +69,12 @@ def read_contact(row: Mapping[str, Any], configuration: Configuration, keyring: 
 
 SELECT_BODIES = """
     SELECT e.alert_id::text, e.item, b.source, replace(b.request_id::text, '-', '') AS request_id, b.sealed
-    FROM endings e JOIN raw_bodies b USING (entered_at, sequence, incarnation)
-    WHERE e.alert_id = ANY (%s::uuid[])
+    FROM unnest(%(alerts)s::uuid[]) AS wanted (alert_id)
+    CROSS JOIN unnest('{stored,updated,superseded}'::text[]) AS brought (ending)
+    CROSS JOIN LATERAL (
+        SELECT * FROM endings own WHERE own.alert_id = wanted.alert_id AND own.ending = brought.ending
+        ORDER BY own.entered_at DESC LIMIT %(latest)s
+    ) e
+    JOIN raw_bodies b USING (entered_at, sequence, incarnation)
     ORDER BY e.entered_at DESC, e.sequence DESC, e.item DESC
 """

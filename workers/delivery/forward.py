@@ -6,12 +6,16 @@ is recorded by the next one.
 """
 
 from collections import Counter
+from contextlib import suppress
+
+import psycopg
 
 from workers.database.connections import Database
 from workers.deadline import STOPPING, Deadline
 from workers.delivery.circuit import Turn
 from workers.delivery.clock import SharedClock
-from workers.delivery.contact import add_contacts
+from workers.delivery.contact import add_contacts, gets_contact
+from workers.delivery.give_back import give_back
 from workers.delivery.lease import Ahead, lease_due, look_ahead
 from workers.delivery.line import Line
 from workers.delivery.policy import decide_outcome
@@ -88,11 +92,22 @@ class Forwarder:
         return Counter(attempt.outcome.verdict for attempt in attempts)
 
     def lease_more(self, database: Database) -> None:
-        """Lease as much as there are places for, and hand it to the threads."""
+        """Lease as much as there are places for, and hand it to the threads: first what waits for no contact."""
         free = self.settings.concurrency - len(self.threads.in_flight)
-        if free > 0:
-            items = lease_due(database, free, self.settings)
-            self.threads.hand_out(add_contacts(database, items, self.workshop.configuration, self.workshop.keyring))
+        if free <= 0:
+            return
+        items = lease_due(database, free, self.settings)
+        self.threads.hand_out(item for item in items if not gets_contact(item))
+        personal = [item for item in items if gets_contact(item)]
+        if not personal:
+            return
+        try:
+            complete = add_contacts(database, personal, self.workshop.configuration, self.workshop.keyring)
+        except Exception:
+            with suppress(psycopg.Error):  # without a connection their leases end by themselves
+                give_back(database, personal)
+            raise
+        self.threads.hand_out(complete)
 
     def record_finished(self, database: Database) -> tuple[list[Attempt], list[Turn]]:
         """Record what has finished. It stays with the threads until that is committed."""
