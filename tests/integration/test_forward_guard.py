@@ -19,8 +19,10 @@ from structlog.testing import capture_logs
 from schemas.downstream.subscription import Credentials
 from schemas.settings.forwarding import Forwarding
 from tests.conftest import CertificateFiles
+from tests.gunicorn import wait_for
 from tests.integration.conftest import Query
 from tests.integration.downstream import QUICK, SECRET, Receiver, announce, deliver, run_receiver, subscribe, tuned
+from workers.delivery.forward import Forwarder
 from workers.settings import Workshop
 
 STRICT = Forwarding(schedule=(60,), allow_http=True)
@@ -234,6 +236,20 @@ def test_connections_are_kept_between_deliveries(quick: Workshop, query: Query) 
             announce(quick, "alert.created")
         assert deliver(quick, 3) == {"done": 3}
     assert heard == [3]
+
+
+def test_connection_that_was_idle_is_not_used_again(quick: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies between may have forgotten it without a word, so the next delivery has a connection of its own."""
+    monkeypatch.setattr("workers.outgoing.pools.IDLE_SECONDS", PAUSE)
+    with answering(*[[b"HTTP/1.1 204 No Content\r\n\r\n"]] * 2) as (url, heard):
+        subscribe(quick, url)
+        forwarder = Forwarder(quick)
+        for _ in range(2):
+            announce(quick, "alert.created")
+            wait_for(lambda: forwarder.run(PAUSE)["done"])
+            time.sleep(2 * PAUSE)
+        forwarder.finish()
+    assert heard == [1, 1]
 
 
 @pytest.mark.parametrize("interim", [b"102 Processing", b"103 Early Hints", b"101 Switching Protocols"])

@@ -40,6 +40,7 @@ def connect_guarded(host: str, port: int, reach: Reach, resolve: Resolve = resol
             connected.settimeout(LIMIT.left() / (len(admitted) - position))
             connected.connect(address)
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             connected.settimeout(LIMIT.left())
         except OSError as error:
             connected.close()
