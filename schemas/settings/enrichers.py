@@ -39,7 +39,8 @@ class Lookup(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """An order look-up over HTTP. `enrichment` holds its answer under `name`.
 
     url            where to POST; https, or http when `allow_http` says so
-    timeout        seconds for asking once, from the look-up of the name to the end of the answer
+    timeout        seconds for asking once, from the look-up of the name to the end of the answer; the look-up of the
+                   name counts, but ends only when the system's resolver ends it
     cache_seconds  how long an answer is good for the same transaction; 0: it is always asked
     credential     HTTP Basic or a header; default none
     service_ca     PEM file of the CAs that certify the service; default: the public ones

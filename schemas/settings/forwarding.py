@@ -8,8 +8,9 @@ from schemas.settings.section import Section
 class Forwarding(Section, frozen=True):
     """Deliveries to downstream services. Times in seconds.
 
-    `timeout` is for one delivery as a whole, from the look-up of the name to the end of the answer. `concurrency` is
-    of one worker, `subscription_concurrency` of one subscription over all workers.
+    `timeout` is for one delivery as a whole, from the look-up of the name to the end of the answer; the look-up counts,
+    but ends only when the system's resolver ends it. `concurrency` is of one worker, `subscription_concurrency` of one
+    subscription over all workers.
     `schedule` is the waiting time before the second, third, ... attempt, each lengthened by up to `jitter` of itself.
     After the last one the item is given up (and can be retried by hand).
     A subscription is tripped after `trip_failures` failures in a row over at least `trip_seconds`; then one delivery
