@@ -81,9 +81,11 @@ def change_command(
             changes["filters"] = kept | filters
         if not changes and not proof:
             raise Refused("nothing to change was given; see --help")
-        changed = change_subscription(
+        own_id = change_subscription(
             database, keyring, name, changes, proof, name_operator(), allow_http=configuration.forwarding.allow_http
         )
+        database.commit()
+        changed = read_subscription(database, own_id, keyring)
     if as_json:
         print_json(changed)
     else:

@@ -11,7 +11,7 @@ from psycopg import sql
 from uuid_utils.compat import uuid7
 
 from console.connections import Database
-from console.downstream.listing import no_subscription, read_subscription
+from console.downstream.listing import no_subscription
 from console.downstream.terms import TERMS_FIELDS, Proof, Terms, read_terms
 from console.operations import note_operation
 from console.paging import parse_uuid
@@ -61,10 +61,11 @@ def change_subscription(
     actor: str,
     *,
     allow_http: bool,
-) -> dict[str, Any]:
-    """Change what `changes` (fields of Terms) and `proof` (fields of Proof) name, and nothing else. Return it.
+) -> str:
+    """Change what `changes` (fields of Terms) and `proof` (fields of Proof) name, and nothing else. Return its id.
 
-    Raises NoSuchSubscription, NameTaken or BadTerms.
+    Raises NoSuchSubscription, NameTaken or BadTerms. The row stays held, and drains and forwarders wait for it or pass
+    it over, until the transaction is committed: whoever wants to show it reads it after that.
     """
     row = hold_subscription(database, name)
     try:
@@ -92,7 +93,7 @@ def change_subscription(
         raise NameTaken(f"there is a subscription {terms.name!r} already; choose another name") from error
     note_operation(database, actor, "change subscription", str(row["id"]), ", ".join(sorted({*changes, *proof})))
     wake_forwarders(database)
-    return read_subscription(database, str(row["id"]), keyring)
+    return str(row["id"])
 
 
 def rotate_signing_secret(

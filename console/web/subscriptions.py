@@ -6,6 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from console.connections import open_database
+from console.downstream.health import BOUND
 from console.downstream.listing import NoSuchSubscription, check_name, list_subscriptions, read_subscription
 from console.downstream.subscriptions import (
     BadTerms,
@@ -59,15 +60,18 @@ def create_subscriptions_api(configuration: Configuration, keyring: Keyring, poo
             raise BadTerms(str(error)) from None
         with open_database(writable=True) as database:
             own_id = add_subscription(database, keyring, terms, credentials, name_actor(), allow_http=allow_http)
-            added = read_subscription(database, own_id, keyring)
+            added = read_subscription(database, own_id, keyring, BOUND)
         place = {"Location": f"/v1/subscriptions/{own_id}"}
         return answer(added | {"secret": credentials.secret}, HTTPStatus.CREATED, place)
 
     @api.get("/subscriptions/<name>")
     def subscription(name: str) -> Response:
         read_query(request.args, ())
+        return show(name)
+
+    def show(name: str) -> Response:
         with pool.connection() as database:
-            return answer(read_subscription(database, name, keyring))
+            return answer(read_subscription(database, name, keyring, BOUND))
 
     @api.patch("/subscriptions/<name>")
     def change(name: str) -> Response:
@@ -78,12 +82,12 @@ def create_subscriptions_api(configuration: Configuration, keyring: Keyring, poo
             raise BadTerms(f"state: {' or '.join(STATES_TO_SET)}")
         with open_database(writable=True) as database:
             if state is not None:
-                set_state(database, name, state, name_actor())
+                name = str(set_state(database, name, state, name_actor())["id"])
             if document or proof:
-                return answer(
-                    change_subscription(database, keyring, name, document, proof, name_actor(), allow_http=allow_http)
+                name = change_subscription(
+                    database, keyring, name, document, proof, name_actor(), allow_http=allow_http
                 )
-            return answer(read_subscription(database, name, keyring))
+        return show(name)
 
     @api.post("/subscriptions/<name>/rotate-secret")
     def rotate(name: str) -> Response:

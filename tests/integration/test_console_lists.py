@@ -198,7 +198,7 @@ def test_other_lists_read_no_more_than_they_show(database: Explaining) -> None:
 
 
 def test_one_subscription_is_counted_up_to_a_bound(database: Explaining) -> None:
-    """A page that is drawn anew every few seconds does not count a backlog to its end; programs are told all of it."""
+    """Neither a page that is drawn every few seconds nor the API counts a backlog to its end; the command does."""
     with database.transaction(force_rollback=True):
         database.execute("UPDATE outbox SET state = 'due'")
         database.plans.clear()

@@ -15,8 +15,9 @@ from uuid_utils.compat import uuid7
 
 from console.connections import Database, prepare_session
 from console.downstream.deliveries import Sought
+from console.downstream.health import BOUND
 from console.downstream.retries import bound_sought, retry_matching
-from console.downstream.subscriptions import rotate_signing_secret
+from console.downstream.subscriptions import change_subscription, rotate_signing_secret
 from console.downstream.turns import remove_subscription, set_state
 from console.paging import write_cursor
 from deploy.embedded.settings import Secrets
@@ -24,6 +25,7 @@ from schemas.downstream.subscription import check_secret, unseal_credentials
 from tests.integration.conftest import Query
 from tests.integration.console_server import Client, run_console
 from tests.integration.downstream import Receiver, announce, announce_together, deliver, make_alert, subscribe
+from tests.integration.explaining import Explaining, list_scans
 from workers.intake.outcomes import Event
 from workers.settings import Workshop
 
@@ -116,6 +118,21 @@ def test_a_subscription_is_found_by_name(console: Client) -> None:
     assert shown["events"] == ["alert.created", "alert.resolved"]
     assert (shown["personal_data"], shown["leave_out"], shown["filters"], shown["rate_limit"]) == (False, [], {}, None)
     assert send(console, "PATCH", "/v1/subscriptions/a", {"name": "b"}).json()["name"] == "b"
+
+
+def test_a_backlog_is_counted_up_to_a_bound(console: Client, quick: Workshop, query: Query) -> None:
+    """Shown or changed, a subscription says of many deliveries that they are many: nobody waits for the whole count."""
+    own_id = subscribe(quick, "https://service.example/")
+    announce(quick, "alert.created")
+    query("INSERT INTO outbox (id, event_id, subscription_id, alert_id) SELECT gen_random_uuid(), event_id,"
+          " subscription_id, alert_id FROM outbox, generate_series(1, %s) RETURNING 1", BOUND + 1)  # fmt: skip
+    assert console.get(f"/v1/subscriptions/{own_id}")["due"] == BOUND
+    assert send(console, "PATCH", f"/v1/subscriptions/{own_id}", {"rate_limit": 1}).json()["due"] == BOUND
+    with Explaining.connect(quick.database_url, row_factory=psycopg.rows.dict_row) as database:
+        database.plans = []
+        change_subscription(database, quick.keyring, own_id, {"rate_limit": 2}, {}, "somebody", allow_http=True)
+        # What is read while the row is held, so that forwarders pass it over.
+        assert {relation for plan in database.plans for _scan, relation in list_scans(plan)} == {"subscriptions"}
 
 
 REFUSED: list[tuple[object, int, str]] = [

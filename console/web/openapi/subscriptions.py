@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from console.downstream.health import BOUND
 from console.web.openapi.kinds import (
     DONE,
     FLAG,
@@ -20,6 +21,7 @@ from console.web.openapi.kinds import (
 )
 from console.web.openapi.requests import ONE, adding, change, listing, operation, removal
 
+COUNTED: Schema = NUMBER | {"maximum": BOUND, "description": f"Deliveries, counted up to {BOUND:,}."}
 LIMIT: Schema = {"type": ["number", "null"], "exclusiveMinimum": 0}
 OVERLAP: Schema = {"type": "string", "default": "24h", "examples": ["24h", "90m", "0"]}
 FILTERS: Schema = {
@@ -37,7 +39,7 @@ SUBSCRIPTION: Schema = record(
     asked_until=OPTIONAL_TIME, created_at=TIME,
 )  # fmt: skip
 SUBSCRIPTION_REST: Schema = record(
-    due=NUMBER, given_up=NUMBER,
+    due=COUNTED, given_up=COUNTED,
     credentials=record(basic_user=OPTIONAL, headers=listed(TEXT), former_secrets=NUMBER, sealed_because=OPTIONAL),
     log=listed(record(at=TIME, what=TEXT, why=TEXT)), operations=DONE,
 )  # fmt: skip
