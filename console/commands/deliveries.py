@@ -1,6 +1,7 @@
 """`alert-intake deliveries`: what is due, delivered or given up, and trying one or many again."""
 
 from datetime import datetime
+from typing import Any
 
 import click
 from rich.console import Console
@@ -27,6 +28,19 @@ def deliveries() -> None:
 @click.option("--subscription", help="Only those to the subscription of this name.")
 @click.option("--since", metavar="TIME", help="Only those of events that happened then or later (ISO 8601).")
 @click.option("--until", metavar="TIME", help="Only those of events that happened before then.")
+@click.option("--alert", "alert_id", type=click.UUID, help="Only those of the alert of this id.")
+@click.option("--event", help="With --since or --alert: only those of events of this type, such as alert.resolved.")
+@click.option(
+    "--last-status",
+    type=click.IntRange(0, 999),
+    metavar="STATUS",
+    help="With --since or --alert: only those whose last attempt was answered with this HTTP status.",
+)
+@click.option(
+    "--last-error",
+    metavar="TEXT",
+    help="With --since or --alert: only those whose last attempt had an error with this in it.",
+)
 @click.option("--limit", type=click.IntRange(1, MAX_LIMIT), default=50, show_default=True)
 @click.option("--cursor", help="Go on where a list was left: its next_cursor.")
 def list_command(
@@ -37,9 +51,11 @@ def list_command(
     until: str | None,
     limit: int,
     cursor: str | None,
-) -> None:
+    **further: Any,  # noqa: ANN401 - the other options, by their names in Sought
+) -> None:  # fmt: skip
     """List deliveries, the latest first."""
-    sought = Sought(state, subscription, read_moment("--since", since), read_moment("--until", until))
+    moments = read_moment("--since", since), read_moment("--until", until)
+    sought = Sought(state, subscription, *moments, **further)
     with open_database() as database:
         try:
             page = list_deliveries(database, sought, limit, cursor)

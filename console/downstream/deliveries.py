@@ -13,22 +13,36 @@ STATES = ("due", "delivered", "given_up")
 SKEW = timedelta(days=1)
 
 
+class UnboundedSearch(Refused):
+    """What is asked for would have every delivery looked at that there ever was."""
+
+
 class NoSuchDelivery(Refused):
     """There is no delivery of this id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """Which deliveries are asked for. `since` is included, `until` is not; both of when the event happened."""
+    """Which deliveries are asked for. `since` is included, `until` is not; both of when the event happened.
+
+    last_status, last_error  of the last attempt: its HTTP status, and a part of its error in any case
+    """
 
     state: str | None = None
     subscription: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    alert_id: UUID | None = None
+    event: str | None = None
+    last_status: int | None = None
+    last_error: str | None = None
 
 
 def list_deliveries(database: Database, sought: Sought, limit: int = 100, cursor: str | None = None) -> Page:
-    """Return a page of deliveries, the latest first (their ids are UUIDv7). Raises BadCursor.
+    """Return a page of deliveries, the latest first (their ids are UUIDv7). Raises BadCursor or UnboundedSearch.
+
+    Those of one alert are found by it. No index leads to an event's type or to how the last attempt went: without an
+    alert each delivery since a time is looked at.
 
     A time is looked for among the ids of that time. They are of the clocks of the workers: what was announced by one
     that was wrong by more than SKEW is not found by its time.
@@ -48,10 +62,19 @@ def list_deliveries(database: Database, sought: Sought, limit: int = 100, cursor
         "high": make_bound(sought.until, SKEW),
         "limit": limit + 1,
     }
-    statement = SELECT_GIVEN_UP if sought.state == "given_up" else SELECT_DELIVERIES
+    statement = choose_statement(sought)
     rows = database.execute(statement, values, prepare=False).fetchall()  # planned for these very values
     more, rows = len(rows) > limit, rows[:limit]
     return Page(rows, write_cursor("deliveries", str(rows[-1]["id"])) if more else None)
+
+
+def choose_statement(sought: Sought) -> str:
+    """Return the statement that reads no more than it has to. Raises UnboundedSearch."""
+    if sought.alert_id is not None:
+        return SELECT_OF_ALERT
+    if sought.since is None and any(one is not None for one in (sought.event, sought.last_status, sought.last_error)):
+        raise UnboundedSearch("an event or how the last attempt went is looked for since a time: say since when")
+    return SELECT_GIVEN_UP if sought.state == "given_up" else SELECT_DELIVERIES
 
 
 def make_bound(moment: datetime | None, skew: timedelta) -> UUID | None:
@@ -92,6 +115,12 @@ MATCHES = """
          OR o.subscription_id = (SELECT id FROM subscriptions WHERE name = %(subscription)s))
     AND (%(since)s::timestamptz IS NULL OR o.created_at >= %(since)s)
     AND (%(until)s::timestamptz IS NULL OR o.created_at < %(until)s)
+    AND (%(alert_id)s::uuid IS NULL OR o.alert_id = %(alert_id)s)
+    AND (%(event)s::text IS NULL OR (SELECT type FROM events WHERE id = o.event_id) = %(event)s)
+    AND ((%(last_status)s::integer IS NULL AND %(last_error)s::text IS NULL) OR (
+        SELECT (%(last_status)s::integer IS NULL OR last.status = %(last_status)s)
+            AND (%(last_error)s::text IS NULL OR strpos(lower(last.error), lower(%(last_error)s)) > 0)
+        FROM (SELECT status, error FROM attempts WHERE outbox_id = o.id ORDER BY attempted_at DESC LIMIT 1) last))
 """
 FEW = f"""
     SELECT o.id FROM outbox o
@@ -101,6 +130,12 @@ FEW = f"""
 """  # noqa: S608 - of constants
 SELECT_DELIVERIES = f"""
     WITH few AS MATERIALIZED ({FEW} ORDER BY o.id DESC LIMIT %(limit)s)
+    {SHOWN} WHERE o.id = ANY (ARRAY(SELECT id FROM few)) ORDER BY o.id DESC
+"""  # noqa: S608 - of constants
+# An alert has a handful, in an index of their own.
+SELECT_OF_ALERT = f"""
+    WITH own AS MATERIALIZED (SELECT * FROM outbox WHERE alert_id = %(alert_id)s),
+    few AS MATERIALIZED ({FEW.replace("FROM outbox o", "FROM own o")} ORDER BY o.id DESC LIMIT %(limit)s)
     {SHOWN} WHERE o.id = ANY (ARRAY(SELECT id FROM few)) ORDER BY o.id DESC
 """  # noqa: S608 - of constants
 # Those given up are in an index of their own, each subscription's by itself: of each no more is read than is shown.

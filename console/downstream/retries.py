@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from itertools import islice
 from typing import Any
 
 from console.connections import Database
@@ -13,6 +14,7 @@ from console.unreachable import Refused
 
 CHANNEL = "alert_intake_due"  # what the forwarders listen to
 BATCH = 1000
+MOST_BATCHES = 10  # of one request; the command does them all
 
 
 class NotRetriable(Refused):
@@ -46,13 +48,28 @@ def retry_delivery(database: Database, delivery_id: str, actor: str) -> dict[str
 def bound_sought(database: Database, sought: Sought) -> tuple[Sought, int]:
     """Return what is sought among the deliveries of this moment, and how many they are. Raises NoSuchDelivery."""
     with database.transaction():
-        known = database.execute("SELECT 1 FROM subscriptions WHERE name = %s", [sought.subscription]).fetchone()
-        if known is None:
-            raise NoSuchDelivery(f"there is no subscription {sought.subscription!r}")
+        check_subscription(database, sought)
         row = database.execute("SELECT now() AS now").fetchone() or {}
         bounded = replace(sought, until=min(sought.until or row["now"], row["now"]))
         counted = database.execute(COUNT_DELIVERIES, asdict(bounded)).fetchone() or {}
     return bounded, int(counted["count"])
+
+
+def check_subscription(database: Database, sought: Sought) -> None:
+    """Refuse a subscription that is none. Raises NoSuchDelivery."""
+    if database.execute("SELECT 1 FROM subscriptions WHERE name = %s", [sought.subscription]).fetchone() is None:
+        raise NoSuchDelivery(f"there is no subscription {sought.subscription!r}")
+
+
+def retry_some(database: Database, sought: Sought, actor: str) -> tuple[int, bool]:
+    """Retry what is sought and was given up, as many as one request may: the earliest. Raises NoSuchDelivery.
+
+    Return how many, and whether there may be more: these are the earliest then, when it is asked for again.
+    """
+    with database.transaction():
+        check_subscription(database, sought)
+    batches = list(islice(retry_matching(database, replace(sought, state="given_up"), actor), MOST_BATCHES))
+    return sum(batches), len(batches) == MOST_BATCHES
 
 
 def retry_matching(database: Database, sought: Sought, actor: str) -> Iterator[int]:

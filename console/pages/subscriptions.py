@@ -1,7 +1,6 @@
 """Subscriptions for people: how each is, pause and resume, what was delivered, and retry what was not."""
 
 from http import HTTPStatus
-from itertools import islice
 from typing import Any
 
 from flask import Blueprint, Response, redirect, request, url_for
@@ -11,14 +10,13 @@ from console.connections import open_database
 from console.downstream.deliveries import NoSuchDelivery, Sought, read_delivery
 from console.downstream.health import BOUND, list_health, list_latest
 from console.downstream.listing import NoSuchSubscription, read_subscription
-from console.downstream.retries import BATCH, NotRetriable, retry_delivery, retry_matching
+from console.downstream.retries import BATCH, MOST_BATCHES, NotRetriable, retry_delivery, retry_some
 from console.downstream.turns import set_state
 from console.pages.window import Window, render_page
 from console.web.admission import name_actor
 from console.web.asked import read_query
 from console.web.problem import Problem
 
-BATCHES = 10  # of one press of the button; the command does them all
 STATES = {"pause": "paused", "resume": "active"}
 
 
@@ -47,9 +45,9 @@ def add_subscriptions(page: Blueprint, window: Window) -> None:
 
     @page.post("/subscriptions/<subscription_id>/retry")
     def retry_given_up(subscription_id: str) -> AnyResponse:
-        sought = Sought(state="given_up", subscription=find(subscription_id)["name"])
+        sought = Sought(subscription=find(subscription_id)["name"])
         with open_database(writable=True) as database:
-            retried = sum(islice(retry_matching(database, sought, name_actor()), BATCHES))
+            retried, _more = retry_some(database, sought, name_actor())
         return redirect(url_for("page.subscription", subscription_id=subscription_id, retried=retried), 303)
 
     @page.post("/deliveries/<delivery_id>/retry")
@@ -86,4 +84,4 @@ def add_subscriptions(page: Blueprint, window: Window) -> None:
             latest = list_latest(database, str(found["id"]))
             given_up = list_latest(database, str(found["id"]), "given_up")
         return render_page("subscription.html", status.value, subscription=found, latest=latest, given_up=given_up,
-                           wrong=wrong, retried=retried, most=BATCHES * BATCH, bound=BOUND)  # fmt: skip
+                           wrong=wrong, retried=retried, most=MOST_BATCHES * BATCH, bound=BOUND)  # fmt: skip

@@ -16,8 +16,9 @@ from psycopg.rows import dict_row
 
 from console.alerts.queries import Order, Wanted, list_alerts
 from console.alerts.search import Search, search_alerts
-from console.downstream.deliveries import STATES, Sought, list_deliveries, make_bound
+from console.downstream.deliveries import STATES, Sought, UnboundedSearch, list_deliveries, make_bound
 from console.downstream.listing import list_subscriptions, read_subscription
+from console.paging import MAX_LIMIT
 from console.rejections.queries import Sought as Rejections
 from console.rejections.queries import list_rejections
 from schemas.keyring import Keyring
@@ -39,6 +40,25 @@ RARE = """
     UPDATE outbox SET state = 'due' WHERE id IN (SELECT id FROM outbox ORDER BY id LIMIT 5 OFFSET 5);
     UPDATE outbox SET subscription_id = (SELECT id FROM subscriptions WHERE name = 'service-2')
     WHERE id IN (SELECT id FROM outbox ORDER BY id LIMIT 3 OFFSET 3);
+"""
+
+
+# Deliveries that are unlike the others, of all times: by their event, by their last attempt, by the one before it.
+ODD = """
+    UPDATE events SET type = 'alert.resolved' WHERE position % 7 = 0;
+    UPDATE outbox SET state = 'given_up' WHERE position % 3 = 0;
+    UPDATE attempts a SET status = 500 FROM outbox o WHERE o.id = a.outbox_id AND o.position % 5 = 0;
+    UPDATE attempts a SET status = NULL, error = 'ReadTimeout'
+    FROM outbox o WHERE o.id = a.outbox_id AND o.position % 4 = 0;
+    INSERT INTO attempts (attempted_at, outbox_id, subscription_id, alert_id, number, status, milliseconds)
+    SELECT attempted_at + interval '1 second', outbox_id, subscription_id, alert_id, 2, 200, 1 FROM attempts
+    WHERE status = 500 AND right(outbox_id::text, 1) < '4';
+"""
+PLAIN = """
+    SELECT o.id FROM outbox o JOIN events v ON v.id = o.event_id
+    JOIN (SELECT DISTINCT ON (outbox_id) * FROM attempts ORDER BY outbox_id, attempted_at DESC) a ON a.outbox_id = o.id
+    WHERE o.state = coalesce(%(state)s, o.state) AND o.created_at >= %(since)s AND o.created_at < %(until)s AND {plain}
+    ORDER BY o.id DESC
 """
 
 
@@ -141,7 +161,9 @@ def test_deliveries_are_exact_and_read_alone(
     database: Explaining, state: str | None, subscription: str | None, days: int | None
 ) -> None:
     """Those that are rare and old are found without a walk through all that were delivered since."""
-    times = {} if days is None else {"since": NOW - timedelta(days=days), "until": NOW - timedelta(days=days - 1)}
+    times: dict[str, Any] = (
+        {} if days is None else {"since": NOW - timedelta(days=days), "until": NOW - timedelta(days=days - 1)}
+    )
     sought = Sought(state, subscription, **times)
     plain = """
         SELECT o.id FROM outbox o JOIN subscriptions s ON s.id = o.subscription_id
@@ -158,6 +180,40 @@ def test_deliveries_are_exact_and_read_alone(
     if first.next_cursor:
         found += list_deliveries(database, sought, 30, first.next_cursor).rows
     assert [row["id"] for row in found] == expected
+
+
+@pytest.mark.parametrize("state", [None, "given_up"])
+@pytest.mark.parametrize(
+    ("asked", "plain"),
+    [
+        ({"event": "alert.resolved"}, "v.type = 'alert.resolved'"),
+        ({"last_status": 500}, "a.status = 500"),
+        ({"last_error": "timeout"}, "a.error = 'ReadTimeout'"),
+        ({"event": "alert.resolved", "last_status": 500}, "v.type = 'alert.resolved' AND a.status = 500"),
+    ],
+    ids=["event", "status", "error", "both"],
+)
+def test_deliveries_are_found_by_how_they_went(
+    database: Explaining, state: str | None, asked: dict[str, Any], plain: str
+) -> None:
+    """By the last attempt alone, and among those of a time: none outside it is looked at. Of an alert all are there."""
+    with database.transaction(force_rollback=True):
+        database.execute(ODD)
+        database.execute("ANALYZE events, outbox, attempts")
+        times: dict[str, Any] = {"since": NOW - timedelta(days=25), "until": NOW - timedelta(days=24)}
+        expected = database.execute(PLAIN.format(plain=plain).encode(), {"state": state, **times}).fetchall()
+        database.plans.clear()
+        found = list_deliveries(database, Sought(state, **times, **asked), MAX_LIMIT).rows
+        assert [row["id"] for row in found] == [row["id"] for row in expected]
+        assert found
+        assert database.count_discarded() < 3 * ALERTS / 30
+        alert_id = database.execute("SELECT alert_id FROM outbox ORDER BY id LIMIT 1 OFFSET 7").fetchone()["alert_id"]
+        database.plans.clear()
+        (row,) = list_deliveries(database, Sought(alert_id=alert_id)).rows
+        assert row["alert_id"] == alert_id
+        assert database.count_discarded() < FEW
+    with pytest.raises(UnboundedSearch):
+        list_deliveries(database, Sought(state, **asked))
 
 
 def test_deliveries_given_up_long_ago_are_found_among_many(database: Explaining) -> None:

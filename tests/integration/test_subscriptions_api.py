@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import psycopg
 import pytest
 import requests
@@ -24,7 +25,7 @@ from deploy.embedded.settings import Secrets
 from schemas.downstream.subscription import check_secret, unseal_credentials
 from tests.integration.conftest import Query
 from tests.integration.console_server import Client, run_console
-from tests.integration.downstream import Receiver, announce, announce_together, deliver, make_alert, subscribe
+from tests.integration.downstream import Receiver, announce, announce_together, deliver, make_alert, subscribe, tuned
 from tests.integration.explaining import Explaining, list_scans
 from workers.intake.outcomes import Event
 from workers.settings import Workshop
@@ -177,9 +178,63 @@ def test_nobody_writes_without_the_token(console: Client, query: Query) -> None:
         ("DELETE", "/v1/subscriptions/a"),
         ("POST", "/v1/subscriptions/a/rotate-secret"),
         ("POST", f"/v1/deliveries/{uuid4()}/retry"),
+        ("POST", "/v1/deliveries/retry"),
     ):
         assert requests.request(method, console.url + path, json=WHOLE, timeout=20).status_code == 401
     assert query("SELECT 1 FROM subscriptions") == []
+
+
+def test_deliveries_are_filtered_by_what_they_were_and_how_they_went(
+    console: Client, quick: Workshop, receiver: Receiver
+) -> None:
+    """By alert, event, last status and last error, which are looked for since a time or of one alert."""
+    receiver.statuses = [422, 200]
+    subscribe(quick, receiver.url, concurrency=1)
+    refused = announce(quick, "alert.created")
+    deliver(quick, 1)
+    accepted = announce(quick, "alert.updated")
+    deliver(quick, 1)
+    strict = tuned(quick, msgspec.structs.replace(quick.configuration.forwarding, allow_private_addresses=False))
+    nowhere = announce(strict, "alert.resolved")
+    deliver(strict, 1)
+    day = {"since": "2026-01-01"}
+    for asked, expected in (
+        ({"alert_id": refused}, [refused]), ({"alert_id": refused, "event": "alert.resolved"}, []),
+        (day | {"event": "alert.updated"}, [accepted]), (day | {"last_status": "422"}, [refused]),
+        (day | {"last_error": "NOT A PUBLIC"}, [nowhere]), (day | {"last_error": "%"}, []),
+        (day | {"last_status": "422", "event": "alert.updated"}, []),
+    ):  # fmt: skip
+        assert [row["alert_id"] for row in console.get("/v1/deliveries", **asked)["data"]] == expected, asked
+    for unusable in ({"alert_id": "A1"}, {"last_status": "5xx"}, {"event": "alert.created"}, {"last_error": "x"}):
+        assert console.problem("/v1/deliveries", **unusable)["status"] == 400
+
+
+def test_what_was_given_up_is_retried_together(console: Client, quick: Workshop, query: Query) -> None:
+    """For one subscription, since a time, and what was given up alone; it is noted, and a mistake retries nothing."""
+    own_id, other = (subscribe(quick, f"https://{name}.example/", name=name) for name in ("orders", "other"))
+    for _ in range(3):
+        announce(quick, "alert.created")
+    query("UPDATE outbox SET state = 'given_up', attempts = 13, ended_at = now() RETURNING 1")
+    query("UPDATE outbox SET state = 'delivered' WHERE id = (SELECT min(id::text)::uuid FROM outbox"
+          " WHERE subscription_id = %s) RETURNING 1", own_id)  # fmt: skip
+    since = query("SELECT max(created_at) - interval '1 hour' AS since FROM outbox")[0]["since"].isoformat()
+    for document in ({"subscription": "orders"}, {"since": since}, {"subscription": "orders", "since": since, "a": 1},
+                     {"subscription": "orders", "since": "soon"}, {"subscription": 1, "since": since}):  # fmt: skip
+        assert send(console, "POST", "/v1/deliveries/retry", document).status_code == 400, document
+    nobody = {"subscription": "nobody", "since": since}
+    assert send(console, "POST", "/v1/deliveries/retry", nobody).status_code == 404
+    assert query("SELECT FROM operations") == []
+    whole = {"subscription": "orders", "since": since}
+    retried = send(console, "POST", "/v1/deliveries/retry", whole)
+    assert (retried.status_code, retried.json()) == (200, {"subscription": "orders", "retried": 2, "more": False})
+    assert send(console, "POST", "/v1/deliveries/retry", whole).json()["retried"] == 0
+    states = query("SELECT subscription_id::text AS of, state, count(*) AS n FROM outbox GROUP BY 1, 2 ORDER BY 3, 2")
+    assert [(row["of"], row["state"], row["n"]) for row in states] == [
+        (own_id, "delivered", 1), (own_id, "due", 2), (other, "given_up", 3),
+    ]  # fmt: skip
+    (noted,) = query("SELECT action, note FROM operations")
+    assert noted["action"] == "retry deliveries"
+    assert noted["note"].startswith("2 to orders, ")
 
 
 def test_a_delivery_is_shown_with_its_attempts_and_retried(

@@ -48,11 +48,17 @@ def change(name: str, summary: str, body: Schema, schema: Schema, *, required: b
     return described | {"requestBody": {"required": required, "content": content}}
 
 
+def giving(name: str, summary: str, given: Schema, schema: Schema) -> dict[str, Any]:
+    """Describe a POST of `given` that is answered with `schema`."""
+    described = operation(name, summary, [], schema, role="operate")
+    return described | {"requestBody": {"required": True, "content": {"application/json": {"schema": given}}}}
+
+
 def adding(name: str, summary: str, given: Schema, schema: Schema) -> dict[str, Any]:
     """Describe a POST that makes something."""
-    described = operation(name, summary, [], schema, role="operate")
+    described = giving(name, summary, given, schema)
     described["responses"]["201"] = described["responses"].pop("200")
-    return described | {"requestBody": {"required": True, "content": {"application/json": {"schema": given}}}}
+    return described
 
 
 def removal(name: str, summary: str) -> dict[str, Any]:
