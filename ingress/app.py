@@ -14,6 +14,7 @@ from ingress.receive import Reception
 from ingress.respond import refuse_unrouted, respond
 from ingress.settings import Admission, Settings, load_settings, stop_on_fault
 from ingress.shortcut import COMMON_HEADERS, VISIT, Shortcut, take_outcome
+from ingress.telemetry.log import explain
 from ingress.telemetry.metrics import begin_at_zero
 from ingress.telemetry.record import Record
 from ingress.trust.proxy import ProxiedCertificates
@@ -73,7 +74,7 @@ def build_app(settings: Settings, reception: Reception, proxied: ProxiedCertific
 
     @app.errorhandler(Exception)
     def fail(error: Exception) -> Response:
-        g.visit.why = f"{type(error).__name__} at {locate(error)}"
+        g.visit.why = explain(error)
         fault = Fault("SYSTEM_ERROR", "an unexpected error; push the alert again", recoverable=True)
         return respond(Answer(500, error_envelope([fault])))
 
@@ -95,16 +96,6 @@ def view(admission: Admission, reception: Reception) -> Any:  # noqa: ANN401 - F
         return respond(received or reception.receive(admission, request.environ, g.visit))
 
     return push
-
-
-def locate(error: Exception) -> str:
-    """Return the file and line where an exception was raised: its message might quote what must not be logged."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return "unknown"
-    return f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}"
 
 
 def follow_proxy(settings: Settings) -> ProxiedCertificates | None:

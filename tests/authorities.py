@@ -8,6 +8,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from deploy.embedded.certificate_files import CLIENT_SUBJECT, Pair, pair_of
@@ -79,6 +80,18 @@ def write_chain(folder: Path, name: str, issued: Issued, *above: Issued) -> Pair
     write_file(pair.key, issued.key_pem().decode(), 0o600)
     write_file(pair.certificate, "".join(one.certificate_pem().decode() for one in (issued, *above)), 0o644)
     return pair
+
+
+def spoil_name(der: bytes, name: str) -> bytes:
+    """Return a certificate or a list in which a name of its is no text any more: UTF-8 has no such byte."""
+    assert name.encode() in der
+    return der.replace(name.encode(), b"\xff" + name.encode()[1:])
+
+
+def spoil_list(pem: bytes, name: str) -> bytes:
+    """Return a revocation list with such a name, PEM."""
+    der = x509.load_pem_x509_crl(pem).public_bytes(Encoding.DER)
+    return x509.load_der_x509_crl(spoil_name(der, name)).public_bytes(Encoding.PEM)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from cryptography import x509
 from ingress.listener.tls import TlsSocket
 from ingress.trust.files import Trust
 from ingress.trust.handed import Handed
-from ingress.trust.verify import require_none_revoked_between, require_not_revoked, verify_certificate
+from ingress.trust.verify import legible, require_none_revoked_between, require_not_revoked, verify_certificate
 
 REMEMBER_AT_MOST = 1024  # of a few kB each; the one that was not used for longest is forgotten
 
@@ -51,12 +51,13 @@ def require_still_trusted(connection: TlsSocket, trust: Trust) -> None:
     leaf = connection.getpeercert(True)
     if not leaf:
         return
-    handed = read_chain(connection.chain or (leaf,))
-    anchors = [place for place, one in enumerate((handed.leaf, *handed.intermediates)) if one in trust.authorities]
-    if anchors:
-        require_not_revoked(Handed(handed.leaf, handed.intermediates[: anchors[0]]), trust)
-    else:
-        verify_certificate(Handed(handed.leaf, (*handed.intermediates, *connection.presented())), trust)
+    with legible():
+        handed = read_chain(connection.chain or (leaf,))
+        anchors = [place for place, one in enumerate((handed.leaf, *handed.intermediates)) if one in trust.authorities]
+        if anchors:
+            require_not_revoked(Handed(handed.leaf, handed.intermediates[: anchors[0]]), trust)
+        else:
+            verify_certificate(Handed(handed.leaf, (*handed.intermediates, *connection.presented())), trust)
 
 
 def read_chain(chain: Chain) -> Handed:

@@ -7,7 +7,6 @@ cannot be served here is closed and ends its greenlet quietly: strangers at the 
 
 import os
 import time
-from contextlib import suppress
 from ssl import SSLEOFError, SSLError, SSLZeroReturnError
 from typing import Any, NoReturn
 
@@ -19,10 +18,9 @@ from ingress.listener.crowd import Crowd
 from ingress.listener.tls import TlsSocket, build_context, every_source_demands_certificate
 from ingress.listener.turns import give_way
 from ingress.telemetry import metrics
-from ingress.telemetry.log import open_log
+from ingress.telemetry.log import explain, open_log
 from ingress.trust.files import FileWatch, Trust, load_trust
 from schemas.settings.configuration import Configuration, Tls
-from schemas.settings.secret import ConfigurationError
 
 CONTEXT_SECONDS = 600.0  # then a new one: no session ticket is good for longer
 VERIFY_AT_ONCE = 50
@@ -48,8 +46,8 @@ class RotatingContext:
         """
         try:
             self._begin()
-        except ConfigurationError as error:
-            self._log.error("certificates not renewed", why=str(error))
+        except Exception as error:  # noqa: BLE001 - a door with the former files is better than none
+            self._log.error("certificates not renewed", why=explain(error))
 
     def follow_files(self) -> None:
         """Renew the context when a file has changed. Files that cannot be used leave the old one in its place.
@@ -62,9 +60,9 @@ class RotatingContext:
             return
         try:
             self._renew()
-        except ConfigurationError as error:
+        except Exception as error:  # noqa: BLE001 - a door with the former files is better than none
             self._renew_at = time.monotonic() + CONTEXT_SECONDS
-            self._log.error("certificates not renewed", why=str(error))
+            self._log.error("certificates not renewed", why=explain(error))
             return
         if changed:
             self._log.info("certificates renewed", process=os.getpid())
@@ -143,8 +141,9 @@ class RotatingContext:
 def judge_connection(connection: TlsSocket, trust: Trust) -> None:
     """Let a connection serve one more request if its certificate is still trusted, none if it is not."""
     connection.last_request = True
-    with suppress(OSError, *MALFORMED):  # closed meanwhile, or in its handshake: then under the new files or soon gone
-        try:
-            require_still_trusted(connection, trust)
-        except Distrusted:
-            connection.end_reading()
+    try:
+        require_still_trusted(connection, trust)
+    except (OSError, ValueError):
+        pass  # closed meanwhile, or in its handshake: then under the new files or soon gone
+    except Exception:  # noqa: BLE001 - whatever it is, the others are to be judged, too
+        connection.end_reading()  # not trusted, or nobody can say

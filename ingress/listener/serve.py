@@ -36,7 +36,7 @@ class Listener:
         """Make a worker ready before it serves, watch its certificate files, and let its connections go in the end."""
         if self.context is not None:
             self.context.begin_worker()
-            gevent.spawn(watch_files, self.context, worker).link_exception(lambda _: leave_to_successor(worker))
+            gevent.spawn(watch_files, self.context, worker)
         open_log().info("worker ready", process=os.getpid(), bind=self.bind)
 
     def note_answer(self, answer: Any) -> None:  # noqa: ANN401 - as above
@@ -78,11 +78,6 @@ def watch_files(context: RotatingContext, worker: Any) -> None:  # noqa: ANN401 
     while True:
         gevent.sleep(LOOK_SECONDS)
         context.end_connections()
-
-
-def leave_to_successor(worker: Any) -> None:  # noqa: ANN401 - as above
-    """End a worker that does not watch its files any more: it would never learn of a revocation."""
-    worker.alive = False
 
 
 def allow_open_files() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import structlog
 
+from schemas.settings.secret import ConfigurationError
 from schemas.telemetry.log_format import is_for_people, render_for_people
 
 
@@ -38,6 +39,20 @@ def open_request_log() -> Callable[[str, dict[str, Any]], None]:
         write(orjson.dumps({"part": "ingress", **fields, "event": event, "level": "info", "at": at}))
 
     return write_request
+
+
+def explain(error: Exception) -> str:
+    """Return why something failed: a fault of the configuration in its own words, a surprise by its type and place.
+
+    What a surprise says might quote what must not be logged.
+    """
+    if isinstance(error, ConfigurationError):
+        return " ".join(str(error).split())
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = "unknown" if trace is None else f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}"
+    return f"{type(error).__name__} at {place}"
 
 
 def write_line(event: dict[str, Any], **_options: object) -> bytes:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from cryptography import x509
 
+from ingress.identity.certificate import MALFORMED
 from ingress.trust.revocation import leave_out_revoked
 from schemas.settings.certificates import read_certificates, read_revocations
+from schemas.settings.secret import ConfigurationError
 
 LOOK_SECONDS = 0.2
 REST_SECONDS = 0.5
@@ -33,7 +35,12 @@ def load_trust(client_ca: str, crl: str | None) -> Trust:
     if crl is None:
         return Trust(authorities, None)
     revocations = read_revocations(crl)
-    return Trust(leave_out_revoked(authorities, authorities, revocations), revocations)
+    try:
+        _names = [(authority.subject, authority.issuer) for authority in authorities]
+        unrevoked = leave_out_revoked(authorities, authorities, revocations)
+    except MALFORMED as error:
+        raise ConfigurationError(f"tls: {client_ca} holds a name, or {crl} an entry, that cannot be read") from error
+    return Trust(unrevoked, revocations)
 
 
 def stamp_files(*files: str | None) -> Stamp:

@@ -12,13 +12,12 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from socket import AF_UNIX
 
 from ingress.identity.certificate import MALFORMED, Certificate, Distrusted, Environment, require_valid_now
-from ingress.telemetry.log import open_log
+from ingress.telemetry.log import explain, open_log
 from ingress.trust.files import FileWatch, Trust, load_trust
 from ingress.trust.handed import WAYS
 from ingress.trust.verify import verify_certificate
 from schemas.settings.configuration import Tls
 from schemas.settings.door import Proxy
-from schemas.settings.secret import ConfigurationError
 
 REMEMBER_SECONDS = 60.0
 REMEMBER_AT_MOST = 512
@@ -77,8 +76,8 @@ class ProxiedCertificates:
         if self._watch.has_changed():
             try:
                 self._trust, self._forget_at = load_trust(tls.client_ca, tls.crl), 0.0
-            except ConfigurationError as error:
-                self._log.error("certificates not renewed", why=str(error))
+            except Exception as error:  # noqa: BLE001 - a door with the former files is better than none
+                self._log.error("certificates not renewed", why=explain(error))
             else:
                 self._log.info("certificates renewed")
         if time.monotonic() >= self._forget_at or len(self._verified) >= REMEMBER_AT_MOST:

@@ -4,6 +4,8 @@ OpenSSL does it for connections that end at the door. Here it is done for certif
 more for open connections when the files of trust have changed.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from cryptography import x509
@@ -25,9 +27,9 @@ def verify_certificate(handed: Handed, trust: Trust) -> Certificate:
     An authority that is revoked helps nobody: it is left out before a chain is sought.
     """
     leaf, between = handed.leaf, handed.intermediates
-    if trust.revocations is not None:
-        between = leave_out_revoked(between, (*trust.authorities, *between), trust.revocations)
     try:
+        if trust.revocations is not None:
+            between = leave_out_revoked(between, (*trust.authorities, *between), trust.revocations)
         builder = PolicyBuilder().store(Store(list(trust.authorities))).time(datetime.now(UTC))
         builder = builder.extension_policies(ca_policy=authority_policy(), ee_policy=client_policy())
         builder.build_client_verifier().verify(leaf, list(between))
@@ -75,7 +77,8 @@ def require_not_revoked(handed: Handed, trust: Trust) -> None:
     if trust.revocations is None:
         return
     leaf = handed.leaf
-    lists = current_lists(leaf, (*trust.authorities, *handed.intermediates), trust.revocations)
+    with legible():
+        lists = current_lists(leaf, (*trust.authorities, *handed.intermediates), trust.revocations)
     if not lists:
         raise Distrusted("there is no current revocation list of this client certificate's issuer")
     if any(found.get_revoked_certificate_by_serial_number(leaf.serial_number) is not None for found in lists):
@@ -86,5 +89,16 @@ def require_not_revoked(handed: Handed, trust: Trust) -> None:
 def require_none_revoked_between(handed: Handed, trust: Trust) -> None:
     """Raise Distrusted when one of the authorities is revoked. Unlike a leaf it needs no list of its issuer."""
     issuers = (*trust.authorities, *handed.intermediates)
-    if any(is_revoked(between, issuers, trust.revocations or ()) for between in handed.intermediates):
+    with legible():
+        revoked = any(is_revoked(between, issuers, trust.revocations or ()) for between in handed.intermediates)
+    if revoked:
         raise Distrusted(AUTHORITY_REVOKED)
+
+
+@contextmanager
+def legible() -> Iterator[None]:
+    """Raise Distrusted for a name, or anything else in a certificate, that cannot be read when it is looked at."""
+    try:
+        yield
+    except MALFORMED as error:
+        raise Distrusted("the client certificate or one above it is malformed") from error

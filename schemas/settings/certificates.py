@@ -71,6 +71,7 @@ def read_revocations(file: str) -> tuple[x509.CertificateRevocationList, ...]:
         raise ConfigurationError(f"tls.crl: {file} holds a certificate; authorities belong into tls.client_ca")
     try:
         lists = tuple(x509.load_pem_x509_crl(block) for block in _CRL.findall(content))
+        _names = [one.issuer for one in lists]  # cryptography reads a name when it is asked for it, and only then
     except ValueError as error:
         raise ConfigurationError(f"tls.crl: {file} holds a malformed revocation list") from error
     if not lists:

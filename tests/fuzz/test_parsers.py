@@ -6,13 +6,16 @@ import json
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deploy.embedded.certificates import issue_certificate, make_authority
+from deploy.embedded.revocations import make_crl
 from ingress.acknowledge import Refused, answer_push
 from ingress.body import unpack
 from ingress.identity.certificate import MALFORMED, Distrusted, read_certificate
@@ -20,12 +23,14 @@ from ingress.identity.header import read_basic
 from ingress.identity.subject import read_name, same_name
 from ingress.ids import look_at_ids
 from ingress.limits.peers import network_of
-from ingress.trust.files import Trust
-from ingress.trust.handed import read_escaped_pem, read_structured
+from ingress.trust.files import Trust, load_trust
+from ingress.trust.handed import Handed, read_escaped_pem, read_structured
 from ingress.trust.proxy import read_address
-from ingress.trust.verify import verify_certificate
+from ingress.trust.verify import require_not_revoked, verify_certificate
 from schemas.formats.document import NotAnAlert, read_document
+from schemas.settings.secret import ConfigurationError
 from schemas.settings.sources import Source
+from tests.authorities import make_hierarchy
 
 GoOn = Callable[[Callable[[], None]], None]
 MANY = settings(max_examples=500, deadline=None, database=None, suppress_health_check=list(HealthCheck))
@@ -118,6 +123,42 @@ def test_certificates(go_on: GoOn) -> None:
             read_certificate(spoilt)
 
     go_on(examine)
+
+
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
+def test_files_of_trust(go_on: GoOn, tmp_path: Path) -> None:
+    """Authorities and revocation lists can be used or are refused as they are read; then certificates are judged."""
+    made = make_hierarchy()
+    bundle, crl = tmp_path / "bundle.pem", tmp_path / "lists.pem"
+    root, *below = (one.certificate.public_bytes(Encoding.DER) for one in (made.root, made.between, made.client))
+    lists = tuple(
+        x509.load_pem_x509_crl(make_crl(one, [made.between.certificate])) for one in (made.root, made.between)
+    )
+    of_root, of_between = (one.public_bytes(Encoding.DER) for one in lists)
+
+    @MANY
+    @given(*(st.just(good) | spoil(good) for good in (root, of_root, of_between, *below)))
+    def examine(anchor: bytes, first: bytes, second: bytes, between: bytes, leaf: bytes) -> None:
+        bundle.write_bytes(write_pem("CERTIFICATE", anchor))
+        crl.write_bytes(write_pem("X509 CRL", first) + write_pem("X509 CRL", second))
+        trust = Trust((made.root.certificate,), lists)
+        with suppress(ConfigurationError):
+            trust = load_trust(str(bundle), str(crl))
+        handed = Handed(made.client.certificate, (made.between.certificate,))
+        with suppress(*MALFORMED):
+            handed = Handed(x509.load_der_x509_certificate(leaf), (x509.load_der_x509_certificate(between),))
+        with suppress(Distrusted):
+            verify_certificate(handed, trust)
+        with suppress(Distrusted):
+            require_not_revoked(handed, trust)
+
+    go_on(examine)
+
+
+def write_pem(kind: str, der: bytes) -> bytes:
+    """Write bytes as PEM, whatever they are."""
+    text = base64.encodebytes(der).decode()
+    return f"-----BEGIN {kind}-----\n{text}-----END {kind}-----\n".encode()
 
 
 def test_names_addresses_headers(go_on: GoOn) -> None:

@@ -21,6 +21,7 @@ from deploy.embedded.certificate_files import CLIENT_SUBJECT, LOOPBACK, read_pai
 from deploy.embedded.certificates import Issued, issue_certificate, make_authority
 from deploy.embedded.engine import Server
 from deploy.embedded.revocations import make_crl
+from tests.authorities import spoil_list
 from tests.conftest import CertificateFiles
 from tests.gunicorn import Process, run_door, wait_for
 from tests.integration.door import Equipment, Sender, basic, equip
@@ -403,6 +404,25 @@ def test_worker_that_is_replaced_begins_with_the_files_as_they_are(
                 answers.add("refused")
     assert answers == {"refused"}
     assert len([line for line in door.written() if line["event"] == "worker ready"]) == 2
+
+
+def workers_of(door: Process) -> list[int]:
+    """Return the worker processes that have started, in that order."""
+    return [line["process"] for line in door.written() if line["event"] == "worker ready"]
+
+
+def test_revocation_list_with_a_name_that_is_no_text(equipment: Equipment, revocation: bytes, tmp_path: Path) -> None:
+    """Neither a worker ends for it nor is its successor kept from serving; the next list that can be read counts."""
+    crl = tmp_path / "crl.pem"
+    with run_door(equipment.environment, tmp_path / "log") as door:
+        crl.write_bytes(spoil_list(crl.read_bytes(), "alert-intake development"))
+        wait_for_events(door, "certificates not renewed", 1)
+        os.kill(workers_of(door)[0], signal.SIGKILL)
+        wait_for(lambda: door.ready() == 2)
+        assert equipment.ethoca(door).push().status == 200
+        crl.write_bytes(revocation)
+        wait_for_events(door, "certificates renewed", 1)
+        assert door.ready() == 2
 
 
 def test_files_of_nginx_rotate_by_its_reload(
