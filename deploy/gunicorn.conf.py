@@ -30,7 +30,7 @@ umask = 0o077  # a unix socket is for the proxy alone, which runs as the same us
 worker_class = "ingress.listener.worker.DoorWorker"  # gevent's
 worker_connections = WORKER_CONNECTIONS
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112 - the heartbeat, not on a disk
-preload_app = False  # connections to the journal are opened after the fork
+preload_app = False  # connections to the journal are opened after the fork; what is inherited: ingress/inheritance.py
 backlog = 1024
 timeout = 30
 graceful_timeout = 10
@@ -60,6 +60,14 @@ def ssl_context(_config: Any, _default: Any) -> Any:  # noqa: ANN401 - gunicorn 
 def on_starting(_server: Any) -> None:  # noqa: ANN401 - gunicorn has no types
     """Forget what an earlier run counted."""
     make_metrics_folder(empty=True)
+
+
+def when_ready(_server: Any) -> None:  # noqa: ANN401 - as above
+    """Follow the files in the master, too, for the workers that it will yet start."""
+    listener.follow_in_master()
+
+
+on_reload = when_ready
 
 
 def post_worker_init(worker: Any) -> None:  # noqa: ANN401 - gunicorn has no types

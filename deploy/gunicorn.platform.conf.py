@@ -11,6 +11,7 @@ workers = 1
 worker_class = "ingress.listener.platform_worker.PlatformWorker"  # gthread's
 threads = 4
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112 - the heartbeat, not on a disk
+preload_app = True  # a worker that is replaced needs no configuration; nothing is connected before the fork
 timeout = 30
 graceful_timeout = 5
 keepalive = 5

@@ -14,10 +14,9 @@ import msgspec
 from ingress.identity.certificate import Pins
 from ingress.identity.header import Withdrawn
 from ingress.settings import Admission, Settings, load_settings
-from ingress.telemetry.log import open_log
+from ingress.telemetry.log import explain, open_log
 from ingress.trust.files import FileWatch
 from schemas.settings.configuration import Configuration
-from schemas.settings.secret import ConfigurationError
 from schemas.settings.sources import Basic, Source
 
 # What may change of a source while the door runs.
@@ -28,39 +27,41 @@ AGAIN_SECONDS = 1.0  # files that could not be used may wait for one that nobody
 class Admissions:
     """Who may speak for each source, as the files say now. Files that cannot be used leave everything as it was."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self) -> None:
+        """Read the settings that the door begins with: `began`. Raises ConfigurationError."""
         self._log = open_log()
-        self._began = settings.configuration
+        self.began, self._watch = load_watched()
         self._fault: str | None = None
         self._again_at = 0.0
-        self._by_source = by_source(settings)
-        self._watch = watch_files(settings.configuration)
+        self._by_source = by_source(self.began)
 
     def current(self, admission: Admission) -> Admission:
         """Return what an admission has become since the start."""
+        self.follow_files()
+        return self._by_source[admission.source.name]
+
+    def follow_files(self) -> None:
+        """Take over what has changed. Cheap enough for every push."""
         if self._watch.has_changed() or (self._fault is not None and time.monotonic() >= self._again_at):
             self._renew()
-        return self._by_source[admission.source.name]
 
     def _renew(self) -> None:
         try:
-            settings = load_settings()
-        except ConfigurationError as error:
+            settings, self._watch = load_watched(self._watch)
+        except Exception as error:  # noqa: BLE001 - a door with the former settings is better than none
             self._again_at = time.monotonic() + AGAIN_SECONDS
-            fault = " ".join(str(error).split())
+            fault = explain(error)
             if fault != self._fault:
-                self._log.error("configuration not renewed", why=fault)
+                self._log.error("configuration not renewed", process=os.getpid(), why=fault)
             self._fault = fault
             return
         self._fault = None
         now, found = settings.configuration, by_source(settings)
-        self._watch = watch_files(now)
         self._by_source = {
             name: self._succeed(former, found.get(name), now) for name, former in self._by_source.items()
         }
-        self._log.info(
-            "pins and credentials renewed", process=os.getpid(), restart_needed=needs_restart(self._began, now)
-        )
+        restart_needed = needs_restart(self.began.configuration, now)
+        self._log.info("pins and credentials renewed", process=os.getpid(), restart_needed=restart_needed)
 
     def _succeed(self, former: Admission, found: Admission | None, now: Configuration) -> Admission:
         """Return what becomes of an admission: what the file says, what it was, or one that admits nobody."""
@@ -70,7 +71,7 @@ class Admissions:
                 why = "the configuration does not name this source any more: nobody may push to it"
                 self._log.warning("source withdrawn", source=name, why=why)
             return withdraw(former)
-        reason = why_it_waits(found.source, self._began, now)
+        reason = why_it_waits(found.source, self.began.configuration, now)
         if reason is not None:
             self._log.error("source not renewed", source=name, why=f"{reason}: restart the door")
             return former
@@ -82,11 +83,24 @@ def by_source(settings: Settings) -> dict[str, Admission]:
     return {admission.source.name: admission for admission in settings.paths.values()}
 
 
-def watch_files(configuration: Configuration) -> FileWatch:
-    """Watch the configuration and the files that hold its passwords."""
+def load_watched(watch: FileWatch | None = None) -> tuple[Settings, FileWatch]:
+    """Read the settings, and return them with a watch over their files that has noted these before they were read.
+
+    So a file that changes meanwhile is one that has changed. `watch` goes on while it is over the same files.
+    """
+    while True:
+        settings = load_settings()
+        files = files_of(settings.configuration)
+        if watch is not None and watch.files == files:
+            return settings, watch
+        watch = FileWatch(*files)
+
+
+def files_of(configuration: Configuration) -> tuple[str | None, ...]:
+    """Return the configuration file and those that hold its passwords."""
     credentials = [credential for source in configuration.sources for credential in source.credentials]
     secrets = [one.password if isinstance(one, Basic) else one.value for one in credentials]
-    return FileWatch(os.environ.get("ALERT_INTAKE_CONFIG"), *(secret.file for secret in secrets))
+    return (os.environ.get("ALERT_INTAKE_CONFIG"), *(secret.file for secret in secrets))
 
 
 def withdraw(admission: Admission) -> Admission:

@@ -6,13 +6,13 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from ingress.acknowledge import Answer, Fault, Refused, error_envelope
-from ingress.admissions import Admissions
 from ingress.identity.certificate import Certificate, Environment, Identify, peer_certificate
+from ingress.inheritance import inherit
 from ingress.journal.enqueue import Enqueuer
 from ingress.limits.rates import PushRates, share_tallies
 from ingress.receive import Reception
 from ingress.respond import refuse_unrouted, respond
-from ingress.settings import Admission, Settings, load_settings, stop_on_fault
+from ingress.settings import Admission, Settings, stop_on_fault
 from ingress.shortcut import COMMON_HEADERS, VISIT, Shortcut, take_outcome
 from ingress.telemetry.log import explain
 from ingress.telemetry.metrics import begin_at_zero
@@ -24,16 +24,16 @@ from schemas.settings.secret import ConfigurationError
 
 @stop_on_fault
 def create_app() -> Flask:
-    """Build the application from the environment. A fault of the configuration ends the process with one line."""
-    settings = load_settings()
+    """Build the application in a worker, or from the environment. A fault of it ends the process with one line."""
+    inherited = inherit()
+    settings, proxied = inherited.settings, inherited.proxied
     try:
         enqueuer = Enqueuer(settings.journal_url, settings.configuration.journal, settings.keyring)
     except ValueError as error:
         raise ConfigurationError("JOURNAL_URL cannot be used: its host, port or options are malformed") from error
-    proxied = follow_proxy(settings)
     door, tallies = settings.configuration.door, share_tallies()
     rates = PushRates(door, settings.configuration.sources, tallies.pushes)
-    reception = Reception(door, choose_identify(proxied), enqueuer, Admissions(settings), rates, tallies)
+    reception = Reception(door, choose_identify(proxied), enqueuer, inherited.admissions, rates, tallies)
     return build_app(settings, reception, proxied)
 
 
@@ -96,12 +96,6 @@ def view(admission: Admission, reception: Reception) -> Any:  # noqa: ANN401 - F
         return respond(received or reception.receive(admission, request.environ, g.visit))
 
     return push
-
-
-def follow_proxy(settings: Settings) -> ProxiedCertificates | None:
-    """Return the proxy that hands certificates over, None when none does."""
-    front = settings.configuration.door.front
-    return None if front is None else ProxiedCertificates(front, settings.configuration.tls)
 
 
 def choose_identify(proxied: ProxiedCertificates | None) -> Identify:

@@ -36,18 +36,16 @@ class RotatingContext:
         self._handshake_seconds = configuration.door.handshake_timeout
         self._crowd = Crowd(configuration.door, most)
         self._log = open_log()
-        self._renew_at = 0.0
-        self._begin()
+        self._watch = FileWatch(tls.certificate, tls.key, tls.client_ca, tls.crl)
+        self._renew()
 
     def begin_worker(self) -> None:
-        """Read the files anew in a worker process: what it was forked with may be as old as the whole service.
+        """Read the files anew in a worker process: the master may not have looked at them since they changed.
 
         And a context of its own gives tickets that are good in no other process, which would know no chain to them.
         """
-        try:
-            self._begin()
-        except Exception as error:  # noqa: BLE001 - a door with the former files is better than none
-            self._log.error("certificates not renewed", why=explain(error))
+        self._renew_at = 0.0
+        self.follow_files()
 
     def follow_files(self) -> None:
         """Renew the context when a file has changed. Files that cannot be used leave the old one in its place.
@@ -62,7 +60,7 @@ class RotatingContext:
             self._renew()
         except Exception as error:  # noqa: BLE001 - a door with the former files is better than none
             self._renew_at = time.monotonic() + CONTEXT_SECONDS
-            self._log.error("certificates not renewed", why=explain(error))
+            self._log.error("certificates not renewed", process=os.getpid(), why=explain(error))
             return
         if changed:
             self._log.info("certificates renewed", process=os.getpid())
@@ -109,10 +107,6 @@ class RotatingContext:
         if context is not self._context:  # renewed in the midst of the handshake
             judge_connection(connection, self._trust)
         return connection  # type: ignore[no-any-return]  # gevent is published without type information
-
-    def _begin(self) -> None:
-        self._watch = FileWatch(self._tls.certificate, self._tls.key, self._tls.client_ca, self._tls.crl)
-        self._renew()
 
     def _renew(self) -> None:
         """Build a context from the files as they are. Raises ConfigurationError, and then changes nothing."""

@@ -4,17 +4,21 @@ Imported by `deploy/gunicorn.conf.py` in gunicorn's master process, before it fo
 worker: so nothing here imports the journal's client.
 """
 
+import atexit
 import os
 import resource
+import signal
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gevent
 
+from ingress.inheritance import Inheritance, inherit
 from ingress.limits.rates import share_tallies
 from ingress.listener.rotation import RotatingContext
-from ingress.settings import load_settings, stop_on_fault
+from ingress.settings import stop_on_fault
 from ingress.telemetry.log import open_log
 from schemas.settings.secret import ConfigurationError
 
@@ -27,10 +31,28 @@ CROWD = 1800  # from here on the connections of strangers make room
 class Listener:
     """Where the public listener is bound. `context` is None on a unix socket, where the proxy ends TLS."""
 
+    inherited: Inheritance
     bind: str
     context: RotatingContext | None
     certificate: str | None
     key: str | None
+
+    def follow_in_master(self) -> None:
+        """Let gunicorn's master look at the files while it waits, so that what it forks begins with what was good last.
+
+        By an alarm: a thread might be in the midst of something when the master forks. And workers inherit no alarm.
+        """
+        signal.signal(signal.SIGALRM, lambda _signal, _frame: self.look())
+        atexit.register(signal.signal, signal.SIGALRM, signal.SIG_IGN)  # while Python ends it would end the process
+        signal.setitimer(signal.ITIMER_REAL, LOOK_SECONDS)
+
+    def look(self) -> None:
+        """Take over files that have changed, and set the alarm again."""
+        with suppress(Exception):  # logged, unless it is the log: nothing of it may end the master
+            self.inherited.follow_files()
+            if self.context is not None:
+                self.context.follow_files()
+        signal.setitimer(signal.ITIMER_REAL, LOOK_SECONDS)
 
     def follow(self, worker: Any) -> None:  # noqa: ANN401 - gunicorn has no types
         """Make a worker ready before it serves, watch its certificate files, and let its connections go in the end."""
@@ -48,17 +70,19 @@ class Listener:
 @stop_on_fault
 def open_listener() -> Listener:
     """Check the whole configuration before anything is bound, and return what to bind."""
-    configuration = load_settings().configuration
+    inherit.cache_clear()  # gunicorn reads its settings again at a SIGHUP
+    inherited = inherit()
+    configuration = inherited.settings.configuration
     share_tallies()  # before the fork
     bind = os.environ.get("INGRESS_BIND") or "127.0.0.1:8443"
     if bind.startswith("unix:"):
         if configuration.door.front is None:
             raise ConfigurationError("INGRESS_BIND is a unix socket: set proxy = true in [door], or bind to a port")
-        return Listener(bind, None, None, None)
+        return Listener(inherited, bind, None, None, None)
     if configuration.tls is None:
         raise ConfigurationError("[tls] is missing: the door listens with TLS unless INGRESS_BIND is a unix socket")
     tls = configuration.tls
-    return Listener(bind, RotatingContext(configuration, tls, CROWD), tls.certificate, tls.key)
+    return Listener(inherited, bind, RotatingContext(configuration, tls, CROWD), tls.certificate, tls.key)
 
 
 @stop_on_fault
@@ -74,7 +98,8 @@ def watch_files(context: RotatingContext, worker: Any) -> None:  # noqa: ANN401 
     """Follow the certificate files while the worker lives. When it stops, idle connections must not hold it."""
     while worker.alive:
         gevent.sleep(LOOK_SECONDS)
-        context.follow_files()
+        with suppress(Exception):  # logged, unless it is the log: who does not look learns of no revocation
+            context.follow_files()
     while True:
         gevent.sleep(LOOK_SECONDS)
         context.end_connections()

@@ -75,7 +75,7 @@ class FileWatch:
     """
 
     def __init__(self, *files: str | None) -> None:
-        self._files = files
+        self.files = files
         self._taken = self._seen = stamp_files(*files)
         self._seen_at = self._looked_at = time.monotonic()
 
@@ -86,7 +86,7 @@ class FileWatch:
             return False
         quiet = now - self._looked_at >= REST_SECONDS
         self._looked_at = now
-        stamp = stamp_files(*self._files)
+        stamp = stamp_files(*self.files)
         if stamp != self._seen:
             self._seen, self._seen_at = stamp, now
         rested = now - self._seen_at if not quiet else rest_of(stamp)

@@ -6,6 +6,7 @@ and even then believes only that this certificate was presented: whether to trus
 files as without a proxy.
 """
 
+import os
 import time
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -59,7 +60,8 @@ class ProxiedCertificates:
         text = str(environment.get(self._way.certificate, ""))
         if not text or self._tls is None:
             return None
-        self._follow_files(self._tls)
+        self.follow_files()
+        self._forget_in_time()
         chain = str(environment.get(self._way.chain, ""))
         certificate = self._verified.get((text, chain))
         if certificate is None:
@@ -71,15 +73,18 @@ class ProxiedCertificates:
         require_valid_now(certificate)
         return certificate
 
-    def _follow_files(self, tls: Tls) -> None:
+    def follow_files(self) -> None:
         """Take over files that have changed. Those that cannot be used leave the old ones in their place."""
-        if self._watch.has_changed():
-            try:
-                self._trust, self._forget_at = load_trust(tls.client_ca, tls.crl), 0.0
-            except Exception as error:  # noqa: BLE001 - a door with the former files is better than none
-                self._log.error("certificates not renewed", why=explain(error))
-            else:
-                self._log.info("certificates renewed")
+        if self._tls is None or not self._watch.has_changed():
+            return
+        try:
+            self._trust, self._forget_at = load_trust(self._tls.client_ca, self._tls.crl), 0.0
+        except Exception as error:  # noqa: BLE001 - a door with the former files is better than none
+            self._log.error("certificates not renewed", process=os.getpid(), why=explain(error))
+        else:
+            self._log.info("certificates renewed", process=os.getpid())
+
+    def _forget_in_time(self) -> None:
         if time.monotonic() >= self._forget_at or len(self._verified) >= REMEMBER_AT_MOST:
             self._verified.clear()
             self._forget_at = time.monotonic() + REMEMBER_SECONDS

@@ -21,7 +21,7 @@ from tests.conftest import CertificateFiles
 from tests.gunicorn import Process, run_door, wait_for
 from tests.integration.door import Equipment, Sender, equip
 from tests.integration.raw import connected, exchange, request
-from tests.integration.test_door_rotation import wait_for_all
+from tests.integration.rotation import wait_for_all
 
 NO_CONNECTION = (ssl.SSLError, ConnectionError, http.client.RemoteDisconnected)
 ANY, CLIENT = ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE, ExtendedKeyUsageOID.CLIENT_AUTH

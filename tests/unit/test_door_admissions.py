@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from ingress import admissions
 from ingress.admissions import Admissions
 from ingress.app import build_app
 from ingress.identity.certificate import Certificate
 from ingress.identity.subject import read_name
 from ingress.receive import Reception
-from ingress.settings import load_settings
+from ingress.settings import Settings, load_settings
 from ingress.trust import files
 
 PINNED = 'certificate = "required"\nsubjects = ["CN=sender"]'
@@ -49,9 +50,10 @@ class House:
 
     def open(self) -> None:
         """Start the door with the configuration as it is now."""
-        settings = load_settings()
+        now = Admissions()
+        settings = now.began
         door = settings.configuration.door
-        reception = Reception(door, lambda _: self.shown, Journal(), Admissions(settings))  # type: ignore[arg-type]  # has the one method
+        reception = Reception(door, lambda _: self.shown, Journal(), now)  # type: ignore[arg-type]  # has the one method
         self.client = build_app(settings, reception).test_client()
 
     def push(self, word: str | None = None, name: str | None = None, path: str = "/push/x") -> int:
@@ -197,3 +199,27 @@ def test_file_that_cannot_be_used(house: House, content: str | None) -> None:
     assert house.push("second") == 200
     house.file.unlink() if content is None else house.file.write_text(content)
     assert [house.push("first"), house.push("second")] == [401, 200]
+
+
+@pytest.mark.parametrize("runs", [False, True])
+def test_file_that_changes_while_it_is_read(house: House, monkeypatch: pytest.MonkeyPatch, *, runs: bool) -> None:
+    """A password that is replaced just after it was read is not missed, when the door starts or while it runs."""
+    file, replaced_by = house.file.parent / "password", ["second", "third"]
+
+    def load_and_replace() -> Settings:
+        settings = load_settings()
+        if replaced_by:
+            file.write_text(replaced_by.pop(0))
+        return settings
+
+    file.write_text("first")
+    house.write(("x", OPTIONAL, "FIRST"), OTHER)
+    if runs:
+        house.open()
+    house.file.write_text(house.file.read_text().replace('{env = "FIRST"}', f'{{file = "{file}"}}'))
+    monkeypatch.setattr(admissions, "load_settings", load_and_replace)
+    if not runs:
+        house.open()
+    for _ in range(3):
+        house.push("first")
+    assert [house.push(word) for word in ("first", "second", "third")] == [401, 401, 200]
