@@ -140,4 +140,4 @@ def judge_connection(connection: TlsSocket, trust: Trust) -> None:
     except (OSError, ValueError):
         pass  # closed meanwhile, or in its handshake: then under the new files or soon gone
     except Exception:  # noqa: BLE001 - whatever it is, the others are to be judged, too
-        connection.end_reading()  # not trusted, or nobody can say
+        connection.distrust()  # not trusted, or nobody can say

@@ -23,12 +23,14 @@ class TlsSocket(TurnTaking, SSLSocket):  # type: ignore[misc]  # gevent is publi
     """A TLS connection that says goodbye (close_notify), without which strict clients report a truncation.
 
     last_request  the next request is answered, and then the connection ends
+    distrusted    no further request is answered, not even one that has come already
     answered      a request has been answered
     began         when the handshake began, on the monotonic clock
     chain         by which the peer is trusted: certificates as DER, the leaf first; empty when that is not known
     """
 
     last_request = False
+    distrusted = False
     answered = False
     began = 0.0
     chain: tuple[bytes, ...] = ()
@@ -60,6 +62,11 @@ class TlsSocket(TurnTaking, SSLSocket):  # type: ignore[misc]  # gevent is publi
         """Let the request in hand be answered, and no further one be read."""
         with suppress(OSError):  # closed already
             self._sock.shutdown(SHUT_RD)
+
+    def distrust(self) -> None:
+        """Let the request in hand be answered, and none of those that wait behind it."""
+        self.distrusted = True
+        self.end_reading()
 
     def verified_chain(self) -> tuple[bytes, ...]:
         """Return the chain that OpenSSL verified at this handshake, as DER; empty when it resumed a session."""

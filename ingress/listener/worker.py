@@ -81,6 +81,8 @@ class DoorWorker(GeventWorker):  # type: ignore[misc]  # gunicorn is published w
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> bool:  # noqa: ANN401 - gunicorn's
         """Serve one request. Raises StopIteration, gunicorn's word for the end of a connection."""
+        if getattr(sock, "distrusted", False):
+            raise StopIteration
         if getattr(sock, "last_request", False):
             req.force_close()
         try:

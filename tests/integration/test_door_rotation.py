@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+import redis
 
 from deploy.embedded.certificate_files import CLIENT_SUBJECT, LOOPBACK, read_pair, write_pair
 from deploy.embedded.certificates import Issued, issue_certificate, make_authority
@@ -22,8 +23,8 @@ from deploy.embedded.revocations import make_crl
 from tests.authorities import spoil_list
 from tests.conftest import CertificateFiles
 from tests.gunicorn import run_door, wait_for
-from tests.integration.door import Equipment, Sender, basic
-from tests.integration.raw import connected, exchange, request
+from tests.integration.door import ETHOCA_BODY, Equipment, Sender, basic
+from tests.integration.raw import connected, exchange, head, request
 from tests.integration.rotation import (
     equip_apart,
     processes_that_said,
@@ -291,6 +292,30 @@ def test_connection_whose_certificate_is_not_trusted_any_more(
         assert [answer.headers.get("Connection") for answer in answers] == ["close", "keep-alive"]
         kept.close()
         lost.close()
+
+
+def test_request_that_waits_behind_another_one(equipment: Equipment, revocation: bytes, tmp_path: Path) -> None:
+    """Whoever is revoked while a request is in hand has that one answered, and none that came along behind it."""
+    equipment.configure(("[sealing]", "[journal]\ntimeout = 20.0\n\n[sealing]"))
+    with (
+        run_door(equipment.environment, tmp_path / "log") as door,
+        redis.Redis.from_url(equipment.journal_url, protocol=2) as journal,
+        connected(equipment.ethoca(door)) as connection,
+    ):
+        sender = equipment.ethoca(door)
+        first = head(sender, b"Content-Length: %d" % len(ETHOCA_BODY)) + ETHOCA_BODY
+        journal.execute_command("CLIENT PAUSE", 60_000, "WRITE")
+        try:
+            connection.sendall(first + request(sender))
+            wait_for(lambda: journal.info("clients")["blocked_clients"])
+            (tmp_path / "crl.pem").write_bytes(revocation)
+            wait_for_all(door)
+        finally:
+            journal.execute_command("CLIENT UNPAUSE")
+        answers = exchange(connection, b"")
+        assert answers.count(b"HTTP/1.1 200") == 1
+        assert answers.count(b"HTTP/1.1") == 1
+        assert len(equipment.journaled()) == 1
 
 
 def test_files_rotate_behind_nginx(
