@@ -11,7 +11,7 @@ from deploy.embedded.engine import Server
 from deploy.embedded.revocations import make_crl
 from tests.authorities import issue_client, make_authority_under, write_chain
 from tests.conftest import CertificateFiles
-from tests.gunicorn import Process, run_door
+from tests.gunicorn import Process, run_door, wait_for
 from tests.integration.door import ETHOCA_BODY, Equipment, Sender, equip
 from tests.nginx import Files, Nginx, run_nginx
 
@@ -111,6 +111,29 @@ def test_nginx_answers_for_a_door_that_is_gone(front: Front) -> None:
     answer = front.ethoca().push()
     assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
     assert answer.fault["Recoverable"] is True
+
+
+def test_connections_between_nginx_and_the_door_are_not_kept(
+    equipment: Equipment, unix_socket: Path, tmp_path: Path
+) -> None:
+    """Each push has a connection to the door of its own, also where nginx keeps them, as later versions do."""
+    keeping = {"upstream alert_intake_door {": "upstream alert_intake_door {\n    keepalive 32;"}
+    with (
+        run_door(equipment.environment, tmp_path / "log", bind=f"unix:{unix_socket}") as door,
+        run_nginx(files_of(equipment), unix_socket, tmp_path / "nginx", keeping) as nginx,
+    ):
+        sender = replace(equipment.ethoca(door), port=nginx.port)
+        connection = sender.connect()
+        for _ in range(3):
+            assert sender.push(connection=connection).status == 200
+            wait_for(lambda: connections_to(unix_socket) == 0, 10)
+        connection.close()
+
+
+def connections_to(unix_socket: Path) -> int:
+    """Return how many connections are open at a unix socket, as its listener sees it."""
+    sockets = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()]
+    return sum(fields[-1] == str(unix_socket) and fields[5] == "03" for fields in sockets)
 
 
 @pytest.mark.parametrize("known", ["root", "all but the root's list", "all", "revoked"])
