@@ -3,12 +3,17 @@
 The look is orjson's, in microseconds. Where orjson might see something else than the workers' reading
 (`schemas.formats.document`) it is not believed: what it refuses, and ids that are numbers, are read again the workers'
 way. So what the door acknowledges, the workers can keep.
+
+A body may list some hundred thousand items. To look at all of them takes a while, in which others have their turns.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import gevent
 import orjson
+from gevent.lock import Semaphore
 
 from schemas.formats.document import (
     ID_FIELDS,
@@ -23,6 +28,9 @@ from schemas.formats.document import (
 )
 from schemas.settings.sources import Format, Source
 
+TURN = 500  # items; then it is the others' turn
+SOON = 1e-9  # seconds, as in ingress/listener/turns.py
+LONG = Semaphore()  # of long lists one at a time is in memory, however many are pushed
 NUMBERS = {int, float}  # true and false are none, and no id either way
 
 
@@ -40,22 +48,48 @@ class Look:
 
 def look_at_ids(body: bytes, source: Source) -> Look:
     """Find the ids in a body. Never raises over a body, whatever it holds."""
+    if body.count(b",") < TURN:
+        return look(body, source)
+    with LONG:
+        return look(body, source)
+
+
+def look(body: bytes, source: Source) -> Look:
+    """Look by the quick way, or else by the workers'."""
     try:
-        alerts, listed = find_quickly(body, source.format) or split_alerts(read_document(body, source)[0])
+        return find_quickly(body, source.format) or find_as_workers(body, source)
     except NotAnAlert as reason:
         return Look((), unreadable=str(reason))
-    return Look(tuple([alert_id(alert, source.format) for alert in alerts]), listed)
 
 
-def find_quickly(body: bytes, form: Format) -> tuple[list[Any], bool] | None:
-    """Return the alerts of a body and whether it lists them, or None when it has to be read the workers' way."""
+def find_quickly(body: bytes, form: Format) -> Look | None:
+    """Return what is in a body, or None when it has to be read the workers' way."""
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH and depth_of(body) > MAX_DEPTH:
         return None
     try:
         alerts, listed = split_alerts(orjson.loads(body))
     except (orjson.JSONDecodeError, NotAnAlert):
         return None
-    return None if any(has_number_as_id(alert, form) for alert in alerts) else (alerts, listed)
+    ids = []
+    for alert in by_turns(alerts):
+        if has_number_as_id(alert, form):
+            return None
+        ids.append(alert_id(alert, form))
+    return Look(tuple(ids), listed)
+
+
+def find_as_workers(body: bytes, source: Source) -> Look:
+    """Return what the workers will find in a body. Raises NotAnAlert."""
+    alerts, listed = split_alerts(read_document(body, source)[0])
+    return Look(tuple([alert_id(alert, source.format) for alert in by_turns(alerts)]), listed)
+
+
+def by_turns(alerts: list[Any]) -> Iterator[Any]:
+    """Yield the items of a list, and let everybody else run now and then."""
+    for place, alert in enumerate(alerts, 1):
+        yield alert
+        if place % TURN == 0:
+            gevent.sleep(SOON)
 
 
 def has_number_as_id(alert: object, form: Format) -> bool:

@@ -1,8 +1,8 @@
 """Read a body as JSON, strictly and within bounds, and find the alerts in it: the reading door and workers share."""
 
 import json
-import re
 from decimal import Decimal, InvalidOperation
+from itertools import accumulate
 from typing import Any
 
 from schemas.formats.repair import quote_bare_uuids
@@ -18,7 +18,8 @@ ID_FIELDS: dict[Format, frozenset[str]] = {
 }
 EXACT_ID: dict[Format, str] = {"ethoca": "alertId", "reseller": "providerId"}
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # as signed bytes: 1 and -1
+NO_BRACKETS = bytes(set(range(256)) - set(b"[{]}"))
 
 
 class NotAnAlert(Exception):
@@ -111,12 +112,10 @@ def usable_id(value: object) -> str | None:
 
 
 def depth_of(body: bytes) -> int:
-    """Return how deep the brackets of a body are nested, strings left out."""
-    depth = deepest = 0
-    for bracket in re.findall(rb"[\[\]{}]", _STRING.sub(b"", body)):
-        depth += 1 if bracket in b"[{" else -1
-        deepest = max(deepest, depth)
-    return deepest
+    """Return how deep the brackets of a body are nested, strings left out. It takes no longer for what is no JSON."""
+    parts = body.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')  # now each quote begins or ends a string
+    steps = b"".join(parts[::2]).translate(STEPS, NO_BRACKETS)
+    return max(accumulate(memoryview(steps).cast("b"), initial=0))
 
 
 def _decimal(text: str) -> Decimal:

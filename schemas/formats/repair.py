@@ -3,8 +3,9 @@
 import re
 
 _UUID = rb"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
-# Strings are matched first and kept, so a UUID inside one is never touched.
-_STRING_OR_BARE_UUID = re.compile(rb'("(?:[^"\\]|\\.)*")|(:\s*)(' + _UUID + rb")(?=\s*[,}])", re.DOTALL)
+# Strings are matched first and kept, so a UUID inside one is never touched. One that does not end takes what is left,
+# so that it is looked through once, and not again from each quote in it.
+_STRING_OR_BARE_UUID = re.compile(rb'("(?:[^"\\]|\\.)*+"?)|(:\s*)(' + _UUID + rb")(?=\s*[,}])", re.DOTALL)
 
 
 def quote_bare_uuids(body: bytes) -> bytes | None:

@@ -1,5 +1,6 @@
 """Strict JSON within bounds, and the alerts in it."""
 
+import time
 from decimal import Decimal
 
 import pytest
@@ -16,7 +17,7 @@ from schemas.formats.document import (
     split_alerts,
     usable_id,
 )
-from schemas.settings.sources import Format
+from schemas.settings.sources import Format, Source
 from tests.unit.messages import ETHOCA, RESELLER, sample
 
 
@@ -66,6 +67,22 @@ def test_depth_is_bounded(opening: bytes) -> None:
     parse_json(opening * MAX_DEPTH + b"1" + closing * MAX_DEPTH)
     parse_json(b'"' + b"[" * 10_000 + b'"')
     assert depth_of(b'{"a": "[[[\\"[[["}') == 1
+
+
+@pytest.mark.parametrize("source", [ETHOCA, RESELLER])
+def test_string_that_does_not_end_is_looked_through_once(source: Source) -> None:
+    """A long string of quotes that does not end is refused in no time: not from each quote of it anew."""
+    began = time.process_time()
+    with pytest.raises(NotAnAlert):
+        read_document(b"[" * (MAX_DEPTH + 1) + b'"' + b'\\"' * 50_000, source)
+    with pytest.raises(NotAnAlert):
+        read_document(b'["' + b'\\"' * 50_000, source)
+    assert time.process_time() - began < 5  # seconds; it was a minute
+
+
+def test_depth_is_that_of_what_stands_outside_of_strings() -> None:
+    """Quotes and backslashes in strings neither hide brackets nor bring any to light."""
+    assert depth_of(rb'["\\", ["\"[[", {"a\\\"{": "\\\\"}], "\n\\"]') == 3
 
 
 @pytest.mark.parametrize(("name", "plain"), [("alertId", "alertid"), ("alert_id", "alertid"), ("AlertID", "alertid")])

@@ -3,11 +3,12 @@
 import json
 from typing import Any
 
+import gevent
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ingress.ids import Look, find_quickly, look_at_ids
+from ingress.ids import LONG, TURN, Look, find_quickly, look_at_ids
 from schemas.formats.document import NotAnAlert, alert_id, read_document, split_alerts
 from schemas.settings.secret import Secret
 from schemas.settings.sources import Acknowledgement, Format, Header, Source
@@ -95,3 +96,35 @@ def test_ordinary_bodies_are_read_quickly() -> None:
     assert find_quickly(b'{"alertId": "x", "amount": 1.5, "memberId": 4567}', "ethoca") is not None
     assert find_quickly(write([{"alertId": str(number)} for number in range(500)]), "ethoca") is not None
     assert find_quickly(b'{"alertId": 7}', "ethoca") is None
+
+
+ITEMS = 20 * TURN
+
+
+@pytest.mark.parametrize("item", [{"alertId": "x"}, {"alertId": 7}])
+def test_long_list_gives_way(item: object) -> None:
+    """While the door looks at a long list others have their turns, whichever way it is read."""
+    turns = 0
+
+    def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            gevent.sleep(0)
+
+    other = gevent.spawn(count)
+    try:
+        assert len(look_at_ids(write([item] * ITEMS), SOURCES["ethoca"]).ids) == ITEMS
+        assert turns >= ITEMS // TURN
+    finally:
+        other.kill()
+
+
+def test_long_lists_are_looked_at_one_after_another() -> None:
+    """Of long lists one at a time takes memory; whoever pushes a few alerts waits for none of them."""
+    with LONG:
+        long = gevent.spawn(look_at_ids, write([{"alertId": "x"}] * ITEMS), SOURCES["ethoca"])
+        gevent.sleep(0.1)
+        assert not long.ready()
+        assert look_at_ids(b'{"alertId": "x"}', SOURCES["ethoca"]).ids == ("x",)
+    assert len(long.get(timeout=60).ids) == ITEMS
