@@ -1,6 +1,7 @@
 """Sign-in for people: a page that takes a token and gives a session, and the way out."""
 
 from http import HTTPStatus
+from io import BytesIO
 
 import structlog
 from flask import Blueprint, Flask, Response, g, redirect, render_template, request, url_for
@@ -9,10 +10,11 @@ from werkzeug.wrappers import Response as AnyResponse
 from console.web.admission import SignInNeeded, find_admission
 from console.web.attempts import Attempts
 from console.web.forgery import check_form
-from console.web.problem import tell_problem, wants_page
+from console.web.problem import Problem, tell_problem, wants_page
 from console.web.session import begin_session, end_session, read_digest
+from schemas.listener.gathering import BODY_BYTES
 
-MAX_BODY = 16 * 1024  # bytes
+MAX_BODY = BODY_BYTES
 FIRST_PAGE = "/"
 WRONG = "This token admits nobody: it is unknown, was revoked, or has expired."
 TOO_OFTEN = "This token admits nobody, and too many wrong ones have come from this address within a minute."
@@ -35,7 +37,7 @@ def create_sign_in() -> Blueprint:
 
     @pages.post("/sign-in")
     def sign_in() -> AnyResponse:
-        request.max_content_length = request.max_form_memory_size = MAX_BODY
+        require_form_at_hand()
         check_form(request)
         address, after = request.remote_addr or "", choose_next(request.form.get("next"))
         found = find_admission().recognise(request.form.get("token", "").strip())
@@ -55,6 +57,7 @@ def create_sign_in() -> Blueprint:
 
     @pages.post("/sign-out")
     def sign_out() -> AnyResponse:
+        require_form_at_hand()
         check_form(request)
         end_session()
         return redirect(url_for("sign_in.show_form"), HTTPStatus.SEE_OTHER.value)
@@ -79,6 +82,13 @@ def lead_to_sign_in(app: Flask) -> None:
             # a reload, which still comes from the other site.
             return show("onward.html", next=way)
         return redirect(way, HTTPStatus.SEE_OTHER.value)
+
+
+def require_form_at_hand() -> None:
+    """Refuse a form that a thread would have to wait for, from people who may be anybody. Raises Problem."""
+    request.max_content_length = request.max_form_memory_size = MAX_BODY
+    if (request.content_length or 0) <= MAX_BODY and not isinstance(request.environ["wsgi.input"], BytesIO):
+        raise Problem(HTTPStatus.BAD_REQUEST, "The form did not come whole, or does not say its length.")
 
 
 def show(template: str, status: HTTPStatus = HTTPStatus.OK, **values: str) -> Response:

@@ -1,6 +1,7 @@
 """gunicorn's thread worker, for the listeners that speak plain HTTP: discreet about requests that it cannot read.
 
-A thread gets a request when its head is whole, and has a deadline to read the body. For all else the loop waits.
+A thread gets a request when its head is whole, and its body too where that is small. To read another one it has a
+deadline. For all else the loop waits.
 """
 
 import time
@@ -14,7 +15,8 @@ from typing import Any
 from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
-from schemas.listener.reading import BoundedRequest, Head, make_requests_of
+from schemas.listener.gathering import Gathering
+from schemas.listener.reading import BoundedRequest, make_requests_of
 from schemas.listener.unreadable import Verdict, judge_error, write_answer
 from schemas.listener.waiting import PunctualSocket, PunctualUnreader, Wait
 
@@ -26,7 +28,7 @@ class DiscreetWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is publish
     """Its public methods are gunicorn's hooks, but for the two that each listener has to say."""
 
     HEAD_SECONDS = 10.0  # for the head of a request, from its first byte or the connection's begin
-    BODY_SECONDS = 30.0  # from then on for its body
+    BODY_SECONDS = 30.0  # for its body, from when the head is there
     TAKE_SECONDS = 60.0  # until some of an answer is taken; streams may go on for ever
     PARTING_SECONDS = 2.0  # for whoever was answered for the last time, to close his side
 
@@ -37,34 +39,42 @@ class DiscreetWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is publish
         super().init_process()
 
     def enqueue_req(self, conn: Any) -> None:  # noqa: ANN401 - gunicorn has no types
-        """Give a connection to a thread as soon as it has a whole head."""
+        """Give a connection to a thread as soon as it has a whole request, or one whose body is to be read there."""
         if not conn.initialized:
             conn.sock = PunctualSocket(fileno=conn.sock.detach())
             conn.sock.take_within(self.TAKE_SECONDS)
             conn.init()
             conn.parser.unreader = PunctualUnreader(conn.sock)
         conn.sock.setblocking(False)
-        head = Head()
-        head.add(conn.parser.unreader.take_buffered())
-        self._waits[conn] = Wait(self.poller, conn, self.HEAD_SECONDS)
-        self._read_head(conn, head)
+        request = Gathering()
+        request.add(conn.parser.unreader.take_buffered())
+        self._waits[conn] = Wait(self.poller, conn, self.HEAD_SECONDS, partial(self._drop, conn))
+        self._gather(conn, request)
 
-    def _read_head(self, conn: Any, head: Head, _sock: Any = None) -> None:  # noqa: ANN401 - as above
-        """Take in what there is of a head."""
+    def _gather(self, conn: Any, request: Gathering, _sock: Any = None) -> None:  # noqa: ANN401 - as above
+        """Take in what there is of a request."""
+        wait, had_head = self._waits[conn], request.settled
         try:
-            while not head.settled and (piece := conn.sock.recv(PIECE)):
-                head.add(piece)
+            while not request.whole and (piece := conn.sock.recv(PIECE)):
+                request.add(piece)
         except BlockingIOError:
-            self._waits[conn].begin(partial(self._read_head, conn, head))
+            wait.begin(partial(self._gather, conn, request))
+            if request.awaits_body and not had_head:
+                wait.deadline = time.monotonic() + self.BODY_SECONDS
+                wait.expire = partial(self._serve, conn, request, 0.0)
             return
         except OSError:
-            head.data.clear()
-        if not head.data or not conn.sock.takes_answers():
+            request.data.clear()
+        self._serve(conn, request, self.BODY_SECONDS)
+
+    def _serve(self, conn: Any, request: Gathering, seconds: float) -> None:  # noqa: ANN401 - as above
+        """Give a request to a thread, which may wait for so many seconds for what is left of its body."""
+        if not request.data or not conn.sock.takes_answers():
             self._drop(conn)
             return
         self._waits.pop(conn).end()
-        conn.parser.unreader.unread(head.data)
-        conn.parser.unreader.deadline = time.monotonic() + self.BODY_SECONDS
+        conn.parser.unreader.unread(request.data)
+        conn.parser.unreader.deadline = time.monotonic() + seconds
         super().enqueue_req(conn)
 
     def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:  # noqa: ANN401 - as above
@@ -79,7 +89,7 @@ class DiscreetWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is publish
         if fs.cancelled() or fs.exception() or fs.result():
             super().finish_request(conn, fs)
             return
-        self._waits[conn] = Wait(self.poller, conn, self.PARTING_SECONDS)
+        self._waits[conn] = Wait(self.poller, conn, self.PARTING_SECONDS, partial(self._drop, conn))
         try:
             conn.sock.shutdown(SHUT_WR)
             conn.sock.setblocking(False)
@@ -100,11 +110,11 @@ class DiscreetWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is publish
             self._drop(conn)
 
     def murder_pending(self) -> None:
-        """Drop the connections that were waited for long enough."""
+        """Wait no more for connections that were waited for long enough."""
         super().murder_pending()
         now = time.monotonic()
         for wait in [wait for wait in self._waits.values() if wait.deadline <= now]:
-            self._drop(wait.connection)
+            wait.expire()
 
     def _cap_keepalive(self, deadline: float) -> None:
         """Wait for nobody until later than this: the worker stops."""

@@ -17,11 +17,21 @@ from gunicorn.http.unreader import SocketUnreader
 
 
 class Wait:
-    """A connection that the loop waits for, on a selector, until a deadline on the monotonic clock."""
+    """A connection that the loop waits for, on a selector, until a deadline on the monotonic clock.
 
-    def __init__(self, poller: BaseSelector, connection: Any, seconds: float) -> None:  # noqa: ANN401 - gunicorn has no types
+    Whoever looks at the deadline calls `expire` when it has passed.
+    """
+
+    def __init__(
+        self,
+        poller: BaseSelector,
+        connection: Any,  # noqa: ANN401 - gunicorn has no types
+        seconds: float,
+        expire: Callable[[], None],
+    ) -> None:
         self.connection = connection
         self.deadline = time.monotonic() + seconds
+        self.expire = expire
         self._poller = poller
         self._begun = False
 

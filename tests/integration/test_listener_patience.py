@@ -155,16 +155,47 @@ def test_body_that_is_none(platform: Process) -> None:
         assert read_all(connection).count(b"HTTP/1.1 ") == 1
 
 
-def test_bodies_that_do_not_come(console: Client) -> None:
-    """A body that is wanted and does not come is 400 at its deadline, and its thread is free again."""
-    lines = f"Origin: {console.url}\r\nHost: {console.process.bind}\r\nContent-Type: application/x-www-form-urlencoded"
-    for framing, begin in (("Content-Length: 50", "to"), ("Transfer-Encoding: chunked", "32\r\nto")):
-        data = f"POST /sign-in HTTP/1.1\r\n{lines}\r\n{framing}\r\n\r\n{begin}".encode()
-        with holding(console.process, data) as connections:
-            rounds = MANY / 4  # of the threads
-            assert seconds_until_alive(console.process) < (rounds + 1) * BODY_SECONDS
-            for connection in connections:
-                assert read_all(connection).startswith(b"HTTP/1.1 400"), framing
+@pytest.mark.parametrize(
+    ("lines", "begin"),
+    [
+        ("Content-Length: 50", "to"),
+        ("Content-Length: 50", ""),
+        ("Transfer-Encoding: chunked", "32\r\nto"),
+        ("Content-Length: 50\r\nExpect: 100-continue", ""),
+    ],
+)
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-out"])
+def test_bodies_that_do_not_come(console: Client, path: str, lines: str, begin: str) -> None:
+    """Without a token nobody keeps a thread by a body that does not come: pages are shown, and it is 400 in the end."""
+    data = (
+        f"POST {path} HTTP/1.1\r\nOrigin: {console.url}\r\nHost: {console.process.bind}\r\n"
+        f"Content-Type: application/x-www-form-urlencoded\r\n{lines}\r\n\r\n{begin}"
+    )
+    with holding(console.process, data.encode()) as connections:
+        assert seconds_until_alive(console.process) < 2 * BODY_SECONDS  # the threads' turns would take three
+        for connection in connections:
+            answer = read_all(connection).replace(b"HTTP/1.1 100 Continue\r\n\r\n", b"")
+            assert answer.startswith(b"HTTP/1.1 400"), answer
+
+
+def test_form_that_comes_in_pieces(console: Client) -> None:
+    """A form whose bytes come one after the other is taken, and what comes behind it is the next request."""
+    with requests.Session() as person:
+        person.trust_env = False
+        person.get(f"{console.url}/sign-in", timeout=60)
+        ((name, value),) = person.cookies.items()
+    form = f"token={console.token}&csrf_token={value}"
+    begin = (
+        f"POST /sign-in HTTP/1.1\r\nHost: {console.process.bind}\r\nCookie: {name}={value}\r\n"
+        f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(form)}\r\n\r\n{form[:4]}"
+    ).encode()
+    rest = f"{form[9:]}GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+    with socket.create_connection(("127.0.0.1", console.process.port), timeout=20) as connection:
+        for piece in (begin[:-6], begin[-6:], form[4:9].encode(), rest):
+            connection.sendall(piece)
+            time.sleep(0.1)
+        answers = read_all(connection)
+    assert [answers[9:12], answers.count(b"HTTP/1.1 200")] == [b"303", 1], answers
 
 
 def test_bodies_that_come_with_their_heads(console: Client) -> None:
