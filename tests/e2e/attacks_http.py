@@ -116,6 +116,7 @@ ATTACKS: dict[str, Callable[[Attacker], None]] = {
     "heads in records of one byte": attacks_pieces.pour_records,
     "bodies in chunks of one byte": attacks_pieces.pour_chunks,
     "requests behind each other": attacks_pieces.pour_requests,
+    "answers never taken": attacks_pieces.take_no_answers,
     "large heads": send_large_heads,
     "large and endless bodies": send_large_bodies,
     "gzip bombs": send_bombs,
@@ -123,11 +124,7 @@ ATTACKS: dict[str, Callable[[Attacker], None]] = {
     "bare line feeds": leave_out_returns,
 }
 # Those that nginx has to stop, or to hand on in due time, where it stands in front. A bare line feed may end its lines.
-THROUGH_NGINX = (
-    "stalled handshakes", "2,000 connections", "idle connections", "broken handshakes, noise", "claimed certificates",
-    "slow heads", "slow bodies", "endless small chunks", "heads in records of one byte", "bodies in chunks of one byte",
-    "requests behind each other", "large and endless bodies", "hidden requests",
-)  # fmt: skip
+THROUGH_NGINX = tuple(attack for attack in ATTACKS if attack != "bare line feeds")
 FLOODS = {"a flood by another source": flood}
 
 

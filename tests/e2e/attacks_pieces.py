@@ -4,11 +4,13 @@ Imports nothing of ours.
 """
 
 import contextlib
+import socket
 from collections.abc import Sequence
 from typing import Any
 
 from tests.e2e.attacker import Attacker
 
+GET = b"GET / HTTP/1.1\r\n\r\n"
 HOGS = 8  # connections at the same time
 AT_ONCE = 50  # pieces for one connection before it is the next one's turn
 
@@ -27,7 +29,31 @@ def pour_chunks(attacker: Attacker) -> None:
 
 def pour_requests(attacker: Attacker) -> None:
     """Send requests behind each other, and read no answer."""
-    pour(attacker, [b""], b"GET / HTTP/1.1\r\n\r\n" * 400)
+    pour(attacker, [b""], GET * 400)
+
+
+def take_no_answers(attacker: Attacker) -> None:
+    """Ask on without reading, on a hundred connections that have little room for answers."""
+    connections: list[Any] = []
+    for number in attacker.rounds():
+        if len(connections) < 100:
+            attacker.tries += 1
+            with contextlib.suppress(OSError):
+                connection = attacker.connect_tls(certificate=True)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2304)
+                connection.settimeout(0.01)
+                connections.append(connection)
+        if connections:
+            connection = connections[number % len(connections)]
+            try:
+                connection.send(GET * 400)
+            except TimeoutError:
+                continue  # no room, for what is asked either
+            except OSError:
+                connections.remove(connection)
+                connection.close()
+    for connection in connections:
+        connection.close()
 
 
 def pour(attacker: Attacker, starts: Sequence[bytes], piece: bytes) -> None:

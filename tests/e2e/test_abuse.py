@@ -19,6 +19,7 @@ from tests.e2e.window import get, list_alerts, settled
 Environment = Mapping[str, str]
 SHORT_SECONDS = 1.5
 RATE = 5  # of the source that floods, in pushes per second
+ALTOGETHER = 50  # of all: what is refused to the one that floods is not taken from the others
 LONG_SECONDS = float(os.environ.get("ABUSE_SECONDS") or 20)
 
 
@@ -64,9 +65,10 @@ def behind_nginx(stack: Stack, open_folder: Path) -> Iterator[Environment]:
 
 @pytest.fixture(scope="module")
 def with_rates(stack: Stack, open_folder: Path) -> Iterator[Environment]:
-    """Run a door that allows the source `reseller` a few pushes a second; return what to know of it."""
+    """Run a door that allows the source `reseller` a few pushes a second, and all together some more."""
     rate = ('name = "reseller"', f'name = "reseller"\npushes_per_second = {RATE}.0')
-    with run_another_door(stack, open_folder / "rates", rate) as (facts, _door):
+    altogether = ("[sealing]", f"[door]\npushes_per_second = {ALTOGETHER}.0\n\n[sealing]")
+    with run_another_door(stack, open_folder / "rates", rate, altogether) as (facts, _door):
         yield facts | {"RESELLER_PUSHES_PER_SECOND": str(RATE)}
 
 

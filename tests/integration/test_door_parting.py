@@ -1,15 +1,19 @@
 """Whoever is refused in the midst of what he sends sees why, and what real senders send is not refused."""
 
 import json
+import select
 import socket
+import ssl
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.gunicorn import Process, run_door
+from tests.gunicorn import ROOT, Process, run_door, run_gunicorn, wait_for
 from tests.integration.door import ETHOCA_BODY, Equipment, Sender, basic, equip
 from tests.integration.raw import connected, head, read_to_the_end
+from tests.integration.test_door_tls import admitted
+from tests.ports import free_port
 
 MEGABYTE = 1024 * 1024
 CHUNK = b"1\r\nx\r\n"
@@ -133,3 +137,55 @@ def test_proxy_sees_the_answer_too(equipment: Equipment, engines_folder: Path, t
                 connection.settimeout(20)
                 connection.connect(str(bind))
                 assert send_all(connection, data)[0] == expected
+
+
+ASK = b"GET / HTTP/1.1\r\n\r\n" * 400
+
+
+@pytest.mark.parametrize("front", ["none", "proxy"])
+def test_answers_that_are_not_taken(equipment: Equipment, engines_folder: Path, tmp_path: Path, front: str) -> None:
+    """Whoever asks on and takes no answer is let go in the end, and his place is another's."""
+    own = equip(tmp_path / "door", equipment.certificates, equipment.journal_url)
+    limits = "proxy = true" if front == "proxy" else "connections_per_address = 1"
+    own.configure(("[sealing]", f"[door]\n{limits}\n\n[sealing]"))
+    file = tmp_path / "gunicorn.conf.py"
+    shortened = "import ingress.listener.turns\ningress.listener.turns.TAKE_SECONDS = 1.0\n"
+    file.write_text((ROOT / "deploy/gunicorn.conf.py").read_text() + shortened)
+    bind = f"unix:{engines_folder}/taking.sock" if front == "proxy" else f"127.0.0.1:{free_port()}"
+    environment = own.environment | {"INGRESS_BIND": bind, "INGRESS_WORKERS": "1"}
+    with run_gunicorn(str(file), "ingress.app:create_app()", environment, bind, tmp_path / "log") as door:
+        sender = own.ethoca(door)
+        connection = wait_for(lambda: connect_narrowly(bind, None if front == "proxy" else sender.context()))
+        assert connection is not None
+        with connection:
+            wait_for(lambda: has_ended(connection), 60)
+            if front == "none":
+                assert wait_for(lambda: admitted(sender))
+
+
+def connect_narrowly(bind: str, context: ssl.SSLContext | None) -> socket.socket | None:
+    """Connect as somebody to whom little is sent before he reads; None when there is no place yet."""
+    plain = socket.socket(socket.AF_INET if context else socket.AF_UNIX)
+    try:
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2304)
+        plain.settimeout(20)
+        plain.connect(("127.0.0.1", int(bind.rpartition(":")[2])) if context else bind[5:])
+        connection = context.wrap_socket(plain, server_hostname="localhost") if context else plain
+    except OSError:
+        plain.close()
+        return None
+    connection.settimeout(0.05)
+    return connection
+
+
+def has_ended(connection: socket.socket) -> bool:
+    """Ask on without taking an answer; say whether the other side has ended the connection."""
+    try:
+        while True:
+            connection.send(ASK)
+    except TimeoutError:
+        watch = select.poll()
+        watch.register(connection, 0)
+        return bool(watch.poll(0))
+    except OSError:
+        return True
