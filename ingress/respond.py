@@ -1,5 +1,7 @@
 """Answers as Flask gives them, and what is answered where no route leads."""
 
+from http import HTTPMethod
+
 from flask import Response
 from werkzeug.exceptions import HTTPException
 
@@ -15,8 +17,9 @@ def respond(answer: Answer) -> Response:
 
 
 def refuse_unrouted(error: HTTPException, method: str) -> Refused:
-    """Word what Flask says of a request that no view takes. The path is not repeated: it may hold anything."""
+    """Word what Flask says of a request that no view takes. Nothing of it is repeated that may hold anything."""
+    named = method if method in HTTPMethod.__members__ else "this method"
     status = error.code or 500
     methods = getattr(error, "valid_methods", None)
-    fault = Fault(CODES.get(status, "BAD_REQUEST"), f"{error.name}: {method} is not answered at this path")
+    fault = Fault(CODES.get(status, "BAD_REQUEST"), f"{error.name}: {named} is not answered at this path")
     return Refused(status, fault, {"Allow": ", ".join(sorted(methods))} if methods else {})

@@ -1,6 +1,7 @@
 """What every answer says to browsers, and the one line that the log has of each request."""
 
 import time
+from http import HTTPMethod
 from typing import Any
 
 import structlog
@@ -37,7 +38,8 @@ def watch_requests(app: Flask, *, https: bool) -> None:
         for name, value in headers.items():
             response.headers.setdefault(name, value)
         caller = g.get("caller")
-        facts: dict[str, Any] = {"route": str(request.url_rule or ""), "method": request.method}
+        method = request.method if request.method in HTTPMethod.__members__ else "other"  # it may hold anything
+        facts: dict[str, Any] = {"route": str(request.url_rule or ""), "method": method}
         facts |= {"caller": caller.name} if caller else {}
         milliseconds = round((time.perf_counter() - g.began) * 1000, 1)
         log.info("answered", status=response.status_code, ms=milliseconds, **facts)

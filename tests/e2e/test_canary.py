@@ -41,7 +41,9 @@ def refuse_everywhere(canaries: Canaries) -> None:
     assert canaries.send(f"POST /push/ethoca HTTP/1.1\r\n{basic('ethoca', PAN)}\r\nX: {place}\r\n\r\n".encode(),
                          certificate=False) == 403  # fmt: skip
     assert push(body, start=f"POST /push/{PAN}?{place}") == 404
+    assert push(body, start=f"{PAN} /push/elsewhere") == 404
     assert push(body, start=f"DELETE /push/reseller?password={canaries.password}") == 405
+    assert push(body, start=f"{PAN} /push/reseller") == 405
     assert push(body + b" " * 2**20) == 413
     assert push(body, start=f"POST /{place}{'x' * 5000}") == 414
     assert push(body, f"Content-Type: text/{place}") == 415

@@ -178,6 +178,8 @@ def test_no_canary_is_left_behind_by_what_cannot_be_read(
         url = urlsplit(run[listener])
         for data in (
             f"{canaries.place} / HTTP/1.1\r\n\r\n",
+            f"{PAN} / HTTP/1.1\r\n\r\n",
+            f"{PAN} /livez HTTP/1.1\r\n\r\n",
             f"GET /{PAN}?{canaries.place} HTTP/9.9\r\nX: {canaries.token}\r\n\r\n",
             f"GET / HTTP/1.1\r\nX-Other : {canaries.password}\r\n\r\n",
             f"GET / HTTP/1.1\r\nTransfer-Encoding: {canaries.token}\r\n\r\n",
