@@ -38,7 +38,7 @@ keepalive = 30  # also the time a request's line and headers may take
 http_parser = "python"  # never the C one by chance: see tests/bench/README.md
 limit_request_line = 4094
 limit_request_fields = 64
-limit_request_field_size = 8190  # and 64 kB for a whole head: schemas/listener/reading.py
+limit_request_field_size = 32 * 1024  # a chain by RFC 9440 is one; 64 kB for a whole head: schemas/listener/reading.py
 
 # Whatever a request says of itself in X-Forwarded-* or SCRIPT_NAME is not believed.
 forwarded_allow_ips = ""

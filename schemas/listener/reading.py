@@ -13,7 +13,7 @@ from gunicorn.http.errors import InvalidChunkSize, LimitRequestHeaders
 from gunicorn.http.message import Request
 from gunicorn.http.parser import RequestParser
 
-HEAD_BYTES = 64 * 1024  # 64 fields, and room for one of 8 kB among them
+HEAD_BYTES = 64 * 1024  # 64 fields, and room for a large one among them
 TRAILER_BYTES = 8 * 1024
 CHUNKS = 16 * 1024  # of one body: those of 64 bytes make a megabyte
 

@@ -33,7 +33,7 @@ ENDINGS: dict[str, tuple[Callable[[bytes], bytes], bytes]] = {
     "unreadable head": (lambda data: data.replace(b"Host:", b"Host :"), b"400"),
     "unreadable line": (lambda data: b"\0" + data, b"400"),
     "too long a line": (lambda data: data.replace(b"/push", b"/" + b"x" * 5000), b"414"),
-    "too long a header": (lambda data: data.replace(b"Host:", b"X: " + b"x" * 9000 + b"\r\nHost:"), b"431"),
+    "too long a header": (lambda data: data.replace(b"Host:", b"X: " + b"x" * 33_000 + b"\r\nHost:"), b"431"),
     "unknown expectation": (lambda data: data.replace(b"Host:", b"Expect: miracles\r\nHost:"), b"417"),
     "unknown coding": (lambda data: data.replace(b"Host:", b"Transfer-Encoding: brotli\r\nHost:"), b"400"),
 }

@@ -1,5 +1,6 @@
 """A certificate in a header is believed only from the configured proxy, and no request hides in another."""
 
+import base64
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,8 +8,10 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from deploy.embedded.engine import Server
+from tests.authorities import make_authority_under
 from tests.conftest import CertificateFiles
 from tests.gunicorn import run_door
 from tests.integration.door import Equipment, Sender, equip
@@ -104,6 +107,27 @@ def test_forged_header_beside_the_proxys_own(
             answer = push_plainly(bind, request(sender, *lines))
             assert answer.startswith(b"HTTP/1.1 403"), answer
         assert push_plainly(bind, request(sender, forged)).startswith(b"HTTP/1.1 200")
+
+
+def test_long_chain_by_rfc_9440(
+    equipment: Equipment, certificate: x509.Certificate, engines_folder: Path, tmp_path: Path
+) -> None:
+    """A proxy may hand over eight authorities beside the certificate, each as large as one of RSA with 4096 bits."""
+    names = ",".join(f"OU={number} {'x' * 60}" for number in range(13))
+    chain = [make_authority_under(None, f"CN={number},{names}").certificate for number in range(8)]
+    assert all(2000 < len(one.public_bytes(Encoding.DER)) < 2900 for one in chain)
+    equipment.configure(("[sealing]", '[door.proxy]\nheader = "rfc9440"\n\n[sealing]'))
+    bind = str(engines_folder / "chain.sock")
+    with run_door(equipment.environment, tmp_path / "log", bind=f"unix:{bind}") as door:
+        own = b"Client-Cert: " + field(certificate)
+        above = b"Client-Cert-Chain: " + b", ".join(field(one) for one in chain)
+        answer = push_plainly(bind, request(equipment.ethoca(door), own, above))
+        assert answer.startswith(b"HTTP/1.1 200"), answer
+
+
+def field(certificate: x509.Certificate) -> bytes:
+    """Return a certificate as a byte sequence of structured fields."""
+    return b":" + base64.b64encode(certificate.public_bytes(Encoding.DER)) + b":"
 
 
 @pytest.mark.parametrize("kind", ["rfc9440", "alb"])
