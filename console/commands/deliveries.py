@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from console.connections import open_database
-from console.downstream.deliveries import STATES, Sought, list_deliveries, read_delivery
+from console.downstream.deliveries import STATES, Sought, list_deliveries
+from console.downstream.delivery import read_delivery
 from console.downstream.retries import bound_sought, retry_delivery, retry_matching
 from console.moments import parse_moment
 from console.operations import name_operator

@@ -1,8 +1,7 @@
-"""Read deliveries: outbox items and their attempts."""
+"""List deliveries: outbox items, and how the last attempt of each went."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from console.connections import Database
@@ -15,10 +14,6 @@ SKEW = timedelta(days=1)
 
 class UnboundedSearch(Refused):
     """What is asked for would have every delivery looked at that there ever was."""
-
-
-class NoSuchDelivery(Refused):
-    """There is no delivery of this id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +80,6 @@ def make_bound(moment: datetime | None, skew: timedelta) -> UUID | None:
     return UUID(int=min(max(milliseconds, 0), 2**48 - 1) << 80)
 
 
-def read_delivery(database: Database, delivery_id: str) -> dict[str, Any]:
-    """Return one delivery with each of its attempts. Raises NoSuchDelivery."""
-    own = {"id": parse_uuid(delivery_id)}
-    row = database.execute(SELECT_DELIVERY, own).fetchone()
-    if row is None:
-        raise no_delivery(delivery_id)
-    return row | {"log": database.execute(SELECT_ATTEMPTS, own).fetchall()}
-
-
-def no_delivery(delivery_id: str) -> NoSuchDelivery:
-    """Return the refusal for an id that is none."""
-    return NoSuchDelivery(f"there is no delivery {delivery_id}; see `alert-intake deliveries list`")
-
-
 SHOWN = """
     SELECT o.id, o.state, s.name AS subscription, o.subscription_id, v.type AS event, o.alert_id, o.attempts, o.due_at,
            o.created_at, o.ended_at, last.status AS last_status, last.error AS last_error, last.attempted_at AS last_at
@@ -147,8 +128,3 @@ SELECT_GIVEN_UP = f"""
     )
     {SHOWN} WHERE o.id = ANY (ARRAY(SELECT id FROM few)) ORDER BY o.id DESC
 """  # noqa: S608 - of constants
-SELECT_DELIVERY = f"{SHOWN} WHERE o.id = %(id)s"
-SELECT_ATTEMPTS = """
-    SELECT number, attempted_at, status, milliseconds, error, answer, next_at
-    FROM attempts WHERE outbox_id = %(id)s ORDER BY attempted_at, number
-"""

@@ -6,7 +6,8 @@ from itertools import islice
 from typing import Any
 
 from console.connections import Database
-from console.downstream.deliveries import MATCHES, NoSuchDelivery, Sought, no_delivery
+from console.downstream.deliveries import MATCHES, Sought
+from console.downstream.delivery import NoSuchDelivery, no_delivery
 from console.operations import note_operation
 from console.outbox import HELD, LEASED
 from console.paging import parse_uuid

@@ -7,7 +7,8 @@ from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from console.connections import open_database
-from console.downstream.deliveries import NoSuchDelivery, Sought, read_delivery
+from console.downstream.deliveries import Sought
+from console.downstream.delivery import NoSuchDelivery, read_delivery
 from console.downstream.health import BOUND, list_health, list_latest
 from console.downstream.listing import NoSuchSubscription, read_subscription
 from console.downstream.retries import BATCH, MOST_BATCHES, NotRetriable, retry_delivery, retry_some

@@ -6,14 +6,8 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from console.connections import open_database
-from console.downstream.deliveries import (
-    STATES,
-    NoSuchDelivery,
-    Sought,
-    UnboundedSearch,
-    list_deliveries,
-    read_delivery,
-)
+from console.downstream.deliveries import STATES, Sought, UnboundedSearch, list_deliveries
+from console.downstream.delivery import NoSuchDelivery, read_delivery
 from console.downstream.retries import NotRetriable, retry_delivery, retry_some
 from console.paging import parse_uuid
 from console.pool import ReadPool
