@@ -70,8 +70,10 @@ def remove_subscription(database: Database, name: str, actor: str) -> dict[str, 
 
 DELETE_SOME = "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE subscription_id = %s LIMIT %s)"
 NOTE_TURN = "INSERT INTO subscription_log (subscription_id, subscription, what, why) VALUES (%s, %s, %s, 'by hand')"
-# What an attempt postponed: due again from when it came up, so in its order. The same is done when a probe succeeds.
+# What an attempt postponed, and what was put behind it: due again from when it came up, so in its order. The same is
+# done when a probe succeeds.
 BRING_FORWARD = """
     UPDATE outbox SET due_at = created_at
-    WHERE subscription_id = %s AND state = 'due' AND lease IS NULL AND attempts > 0 AND due_at > created_at
+    WHERE subscription_id = %s AND state = 'due' AND lease IS NULL AND due_at > created_at
+      AND (attempts > 0 OR NOT held)
 """

@@ -79,6 +79,21 @@ class Site:
         with psycopg.connect(self.workshop.database_url, autocommit=True) as database:
             database.execute("VACUUM ANALYZE")
 
+    def block(self, alerts: int) -> None:
+        """Postpone so many alerts to each subscription, and put another event of each before all else that is due.
+
+        Then lease until these have been read over, and clear away what that leaves, as is done by itself in a minute.
+        """
+        with psycopg.connect(self.workshop.database_url) as database:
+            database.execute(POSTPONE, [alerts])
+            database.execute(MAKE_BLOCKED)
+            database.commit()
+            while database.execute(BLOCKED_ARE_DUE).fetchone() is not None:
+                database.rollback()
+                self.time_leases(1)
+        with psycopg.connect(self.workshop.database_url, autocommit=True) as database:
+            database.execute("VACUUM ANALYZE")
+
     def clear(self) -> None:
         """Remove everything."""
         with psycopg.connect(self.workshop.database_url, autocommit=True) as database:
@@ -167,6 +182,19 @@ MAKE_DUE = """
     FROM events e, subscriptions s
     WHERE s.name LIKE %s AND NOT EXISTS (SELECT FROM outbox o WHERE o.event_id = e.id)
     ORDER BY e.id, s.id
+"""
+POSTPONE = """
+    UPDATE outbox SET attempts = 1, due_at = now() + interval '1 hour'
+    WHERE event_id IN (SELECT id FROM events ORDER BY id LIMIT %s)
+"""
+MAKE_BLOCKED = """
+    INSERT INTO outbox (id, event_id, subscription_id, alert_id, due_at, created_at)
+    SELECT gen_random_uuid(), event_id, subscription_id, alert_id, now() - interval '1 hour', now() - interval '1 hour'
+    FROM outbox WHERE attempts = 1
+"""
+BLOCKED_ARE_DUE = """
+    SELECT FROM outbox o JOIN outbox earlier USING (subscription_id, alert_id)
+    WHERE o.due_at <= now() AND earlier.position < o.position LIMIT 1
 """
 COUNT_DUE = """
     SELECT count(*) FROM outbox o JOIN subscriptions s ON s.id = o.subscription_id WHERE s.name NOT LIKE 'hang%'

@@ -66,7 +66,8 @@ def count_runs(finished: Iterable[tuple[str, Verdict, Answer]]) -> list[dict[str
 
 # Counts runs (%(runs)s), turns subscriptions, and returns those that turned. To be one part of a WITH.
 # Nothing is written for a subscription that succeeds and did not fail before.
-# Brought forward is what an attempt postponed: an item never tried and not due yet waits for something else.
+# Brought forward is what an attempt postponed, and what was put behind it: what is held, and was never tried, waits for
+# something else.
 COUNT_FAILURES = """
     run AS MATERIALIZED (
         SELECT * FROM json_to_recordset(%(runs)s::json)
@@ -108,6 +109,6 @@ COUNT_FAILURES = """
     ), brought_forward AS (
         UPDATE outbox SET due_at = created_at
         WHERE subscription_id IN (SELECT id FROM turned WHERE what = 'resumed')
-          AND state = 'due' AND lease IS NULL AND attempts > 0 AND due_at > created_at
+          AND state = 'due' AND lease IS NULL AND (attempts > 0 OR NOT held) AND due_at > created_at
     )
 """

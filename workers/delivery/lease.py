@@ -3,7 +3,7 @@
 No HTTP happens inside a transaction: lease and commit, send, record and commit. A forwarder that dies between sending
 and recording leaves an item that is due again when its lease ends; the receiver knows it by its webhook-id.
 
-Which items are leased, and how many of each subscription, stands in deploy/postgres/0015.asked.sql.
+Which items are leased, and how many of each subscription, stands in deploy/postgres/0016.behind.sql.
 """
 
 from dataclasses import dataclass

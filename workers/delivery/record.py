@@ -88,6 +88,9 @@ def attempt_row(attempt: Attempt) -> dict[str, Any]:
 
 
 # 'due' keeps the schedule in the server's clock: its own now() plus the wait.
+# What was put behind an item that ends (lease_due, deploy/postgres/0016.behind.sql) is due from when it came up: the
+# next of its alert, and the one after that when this one ends. It is locked whatever it is due at, so that who is just
+# putting it behind is waited for.
 RECORD_ATTEMPTS = f"""
     WITH attempted AS MATERIALIZED (
         SELECT * FROM json_to_recordset(%(attempts)s::json) AS r(
@@ -106,6 +109,16 @@ RECORD_ATTEMPTS = f"""
             ended_at = CASE WHEN r.state = 'due' THEN NULL ELSE now() END
         FROM attempted r
         WHERE o.id = r.outbox_id AND o.state = 'due' AND (o.lease = r.lease OR r.state = 'delivered')
+        RETURNING o.subscription_id, o.alert_id, o.position, o.state
+    ), followed AS (
+        UPDATE outbox o SET due_at = o.created_at
+        FROM ended e CROSS JOIN LATERAL (
+            SELECT n.id, n.due_at, n.lease, n.held AND n.attempts = 0 AS held FROM outbox n
+            WHERE n.subscription_id = e.subscription_id AND n.alert_id = e.alert_id AND n.state = 'due'
+              AND n.position > e.position
+            ORDER BY n.position LIMIT 1 FOR NO KEY UPDATE
+        ) next
+        WHERE o.id = next.id AND e.state <> 'due' AND next.due_at > now() AND next.lease IS NULL AND NOT next.held
     ), {COUNT_FAILURES}
     SELECT name AS subscription, what, why FROM turned
 """  # noqa: S608 - of constants
