@@ -132,9 +132,9 @@ def test_late_failure_does_not_undo_a_delivery(quick: Workshop, receiver: Receiv
         end_leases(database)
         (current,) = lease_due(database, 1, QUICK)
         now = SharedClock().now()
-        record_attempts(database, [Attempt(slow, Answer(500, 1.0), Outcome("again", "due", 0.0), now)], QUICK)
+        record_attempts(database, [Attempt(slow, Answer(500, 1.0), Outcome("again", "due", 0.0), now)], QUICK, {})
         assert query("SELECT due_at > now() + interval '10 s' AS leased FROM outbox") == [{"leased": True}]
-        record_attempts(database, [Attempt(current, Answer(200, 1.0), Outcome("done", "delivered"), now)], QUICK)
+        record_attempts(database, [Attempt(current, Answer(200, 1.0), Outcome("done", "delivered"), now)], QUICK, {})
     assert query("SELECT state FROM outbox") == [{"state": "delivered"}]
 
 

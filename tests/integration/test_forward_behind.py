@@ -76,7 +76,7 @@ def count_read(database: Database) -> int:
 def record(database: Database, items: Sequence[Item], status: int, outcome: Outcome, query: Query) -> None:
     """Record an attempt of each."""
     (now,) = query("SELECT now() AS at")
-    record_attempts(database, [Attempt(item, Answer(status, 1.0), outcome, now["at"]) for item in items], QUICK)
+    record_attempts(database, [Attempt(item, Answer(status, 1.0), outcome, now["at"]) for item in items], QUICK, {})
 
 
 def test_leases_do_not_read_what_waits_for_a_postponed_one_again(

@@ -13,7 +13,7 @@ from console.downstream.turns import set_state
 from tests.integration.conftest import Query
 from tests.integration.downstream import QUICK, Receiver, announce, deliver, run_receiver, subscribe, tuned
 from workers.database.connections import connect_database
-from workers.delivery.forward import forward
+from workers.delivery.forward import Forwarder, forward
 from workers.settings import Workshop
 from workers.telemetry.metrics import DELIVERY_OUTCOMES, TURNS, name_subscription
 
@@ -194,6 +194,39 @@ def test_no_answer_stops_the_forwarder(fragile: Workshop, receiver: Receiver, as
         announce(fragile, "alert.resolved")
         deliver(fragile, 2)
         assert sorted(other.events()) == ["alert.created", "alert.resolved"]
+
+
+@pytest.mark.parametrize(
+    ("status", "before", "after"),
+    [(204, "tripped", "active"), (410, "active", "paused"), (429, "active", "asked")],
+    ids=["resumed", "paused", "left alone"],
+)
+def test_attempt_counts_although_somebody_holds_the_subscription(
+    fragile: Workshop, receiver: Receiver, query: Query, status: int, before: str, after: str
+) -> None:
+    """What an attempt says of its receiver, recorded while the row is held, waits for nobody and counts afterwards."""
+    receiver.statuses = [status]
+    receiver.headers["Retry-After"] = "100"
+    own_id = subscribe(fragile, receiver.url, state=before, probe_at=datetime.now(UTC))
+    announce(fragile, "alert.created")
+    ask = "SELECT CASE WHEN asked_until > now() THEN 'asked' ELSE state END AS state FROM subscriptions"
+    patient = tuned(fragile, msgspec.structs.replace(FRAGILE, probe_interval=3600, schedule=(3600,)))
+    forwarder = Forwarder(patient)
+    with forwarder.line.listen() as database, connect_database(patient.database_url, "holder") as holder:
+        forwarder.take_turn(database)
+        until = time.monotonic() + 30
+        while not forwarder.threads.finished and time.monotonic() < until:
+            time.sleep(0.01)
+        with holder.transaction():
+            holder.execute("SELECT FROM subscriptions WHERE id = %s FOR UPDATE", [own_id])
+            assert forwarder.take_turn(database).total() == 1
+            assert forwarder.take_turn(database).total() == 0
+            assert query(ask) == [{"state": before}]
+        forwarder.take_turn(database)
+    assert query(ask) == [{"state": after}]
+    assert query("SELECT count(*) AS n FROM attempts") == [{"n": 1}]
+    assert forwarder.uncounted == {}
+    forwarder.finish()
 
 
 def read_counts(subscription: str) -> dict[str, float]:

@@ -3,11 +3,12 @@
 Tripped, its items stay due and only one of them is tried at a time, every probe interval, whatever its own schedule
 says. On resuming, what was postponed is due at once, in the order in which it came up.
 
-Counting is best effort: a subscription whose row somebody else holds is passed over, so that nobody waits.
+A subscription whose row somebody else holds is passed over, so that nobody waits: what there was to count of it is
+counted with what comes next. Only what a process has not counted when it ends is never counted.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from workers.delivery.policy import Answer, Verdict, seconds_held
@@ -46,38 +47,37 @@ class Run:
         self.why = f"status {answer.status}" if answer.status is not None else answer.error or "no answer"
 
 
-def count_runs(finished: Iterable[tuple[str, Verdict, Answer]]) -> list[dict[str, Any]]:
-    """Return how finished attempts (subscription id, verdict, answer) went, as rows for COUNT_FAILURES."""
-    runs: dict[str, Run] = {}
+def add_attempts(runs: Mapping[str, Run], finished: Iterable[tuple[str, Verdict, Answer]]) -> dict[str, Run]:
+    """Return the runs by subscription id with finished attempts (subscription id, verdict, answer) added to them."""
+    longer = {subscription_id: replace(run) for subscription_id, run in runs.items()}
     for subscription_id, verdict, answer in finished:
-        runs.setdefault(subscription_id, Run()).add(verdict, answer)
-    return [
-        {
-            "id": name,
-            "succeeded": run.succeeded,
-            "failures": run.failures,
-            "gone": run.gone,
-            "held": run.held,
-            "why": run.why,
-        }
-        for name, run in runs.items()
-    ]
+        longer.setdefault(subscription_id, Run()).add(verdict, answer)
+    return longer
 
 
-# Counts runs (%(runs)s), turns subscriptions, and returns those that turned. To be one part of a WITH.
+def run_rows(runs: Mapping[str, Run]) -> list[dict[str, Any]]:
+    """Return runs as rows for COUNT_FAILURES."""
+    return [{"id": subscription_id} | asdict(run) for subscription_id, run in runs.items()]
+
+
+# Counts runs (%(runs)s) and turns subscriptions: `turned`. Those that somebody else holds are `passed_over`. To be one
+# part of a WITH.
 # Nothing is written for a subscription that succeeds and did not fail before.
 # Brought forward is what an attempt postponed, and what was put behind it: what is held, and was never tried, waits for
 # something else.
 COUNT_FAILURES = """
     run AS MATERIALIZED (
         SELECT * FROM json_to_recordset(%(runs)s::json)
-            AS r(id uuid, succeeded boolean, failures integer, gone boolean, held double precision,
-                                                        why text)
+            AS r(id uuid, succeeded boolean, failures integer, gone boolean, held double precision, why text)
+    ), concerned AS MATERIALIZED (
+        SELECT s.id FROM subscriptions s JOIN run r ON r.id = s.id
+        WHERE s.failures > 0 OR s.state = 'tripped' OR r.failures > 0
     ), held AS MATERIALIZED (
         SELECT s.id, s.state, s.failures, s.failing_since FROM subscriptions s
-        WHERE s.id IN (SELECT id FROM run)
-          AND (s.failures > 0 OR s.state = 'tripped' OR s.id IN (SELECT id FROM run WHERE failures > 0))
+        WHERE s.id IN (SELECT id FROM concerned)
         ORDER BY s.id FOR NO KEY UPDATE SKIP LOCKED
+    ), passed_over AS (
+        SELECT id FROM concerned WHERE id NOT IN (SELECT id FROM held)
     ), counted AS (
         SELECT h.id, h.state AS before, r.succeeded, r.gone, r.held, r.why,
                CASE WHEN r.succeeded THEN 0 ELSE h.failures END + r.failures AS failures,

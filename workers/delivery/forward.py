@@ -12,7 +12,7 @@ import psycopg
 
 from workers.database.connections import Database
 from workers.deadline import STOPPING, Deadline
-from workers.delivery.circuit import Turn
+from workers.delivery.circuit import Run, Turn
 from workers.delivery.clock import SharedClock
 from workers.delivery.contact import add_contacts, gets_contact
 from workers.delivery.give_back import give_back
@@ -34,7 +34,10 @@ GATHER = 0.02  # seconds that finished deliveries are gathered for, to be record
 
 
 class Forwarder:
-    """The deliveries of one run after another: connections to receivers stay open from run to run."""
+    """The deliveries of one run after another: connections to receivers stay open from run to run.
+
+    uncounted  by subscription id, how attempts went that have yet to be counted: somebody held its row
+    """
 
     def __init__(self, workshop: Workshop, resolve: Resolve = resolve_name) -> None:
         self.workshop = workshop
@@ -44,6 +47,7 @@ class Forwarder:
         self.line = Line(workshop.database_url)
         self.threads = Threads(lambda: Sender(Session(self.adapter), workshop.keyring, self.settings, self.clock))
         self.ahead: Ahead | None = None
+        self.uncounted: dict[str, Run] = {}
 
     def run(self, seconds: float) -> Counter[str]:
         """Deliver what is due, for about `seconds`. Return the attempts by verdict. Raises what the database raises."""
@@ -65,7 +69,7 @@ class Forwarder:
     def finish(self) -> Counter[str]:
         """Wait for what is in flight, record it and let go of everything."""
         self.threads.stop()
-        verdicts = self.record_last(self.line.open()) if self.threads.finished else Counter()
+        verdicts = self.record_last(self.line.open()) if self.threads.finished or self.uncounted else Counter()
         self.close()
         return verdicts
 
@@ -112,7 +116,7 @@ class Forwarder:
     def record_finished(self, database: Database) -> tuple[list[Attempt], list[Turn]]:
         """Record what has finished. It stays with the threads until that is committed."""
         done = list(self.threads.finished)
-        if not done:
+        if not done and not self.uncounted:
             return [], []
         at = self.clock.now()
         attempts = [
@@ -121,7 +125,7 @@ class Forwarder:
             )
             for item, answer in done
         ]
-        turns = record_each(database, attempts, self.settings)
+        turns = record_each(database, attempts, self.settings, self.uncounted)
         self.threads.let_go(done)
         return attempts, turns
 
@@ -144,7 +148,7 @@ class Forwarder:
         threads.sleeping = True
         try:
             due_in = (self.ahead or look_ahead(database)).due_in
-            longest = min(LONGEST_SLEEP, deadline.left())
+            longest = min(SHORTEST_SLEEP if self.uncounted else LONGEST_SLEEP, deadline.left())
             if not threads.finished:
                 self.wait(longest if due_in is None else min(longest, max(due_in, SHORTEST_SLEEP)))
         finally:

@@ -13,7 +13,7 @@ from schemas.alert.times import iso_time
 from schemas.settings.forwarding import Forwarding
 from workers.database.connections import Database
 from workers.delivery.answer import keep_answer
-from workers.delivery.circuit import COUNT_FAILURES, Turn, count_runs
+from workers.delivery.circuit import COUNT_FAILURES, Run, Turn, add_attempts, run_rows
 from workers.delivery.lease import Item
 from workers.delivery.policy import Answer, Outcome
 
@@ -30,39 +30,48 @@ class Attempt:
     attempted_at: datetime
 
 
-def record_each(database: Database, attempts: Sequence[Attempt], settings: Forwarding) -> list[Turn]:
+def record_each(
+    database: Database, attempts: Sequence[Attempt], settings: Forwarding, uncounted: dict[str, Run]
+) -> list[Turn]:
     """Record attempts together; if the database refuses that for what they hold, one by one without the culprit.
 
     It would be refused again for ever; left alone, its item is due again when its lease ends.
     """
     try:
-        return record_attempts(database, attempts, settings)
+        return record_attempts(database, attempts, settings, uncounted)
     except (psycopg.DataError, psycopg.IntegrityError) as error:
         if len(attempts) == 1:
             log.error(  # noqa: TRY400 - without the text of the error, which may quote an answer
                 "attempt_not_recorded", webhook_id=attempts[0].item.outbox_id, error=type(error).__name__
             )
             return []
-    return [turn for attempt in attempts for turn in record_each(database, [attempt], settings)]
+    return [turn for attempt in attempts for turn in record_each(database, [attempt], settings, uncounted)]
 
 
-def record_attempts(database: Database, attempts: Sequence[Attempt], settings: Forwarding) -> list[Turn]:
+def record_attempts(
+    database: Database, attempts: Sequence[Attempt], settings: Forwarding, uncounted: dict[str, Run]
+) -> list[Turn]:
     """Write finished attempts and what follows from them, in one statement. Return what became of subscriptions.
 
     Done is done, whoever holds the lease by now; everything else counts only for who still holds it.
+    `uncounted` are the runs that could not be counted before; those that cannot be now take their place.
     """
-    runs = count_runs((attempt.item.subscription_id, attempt.outcome.verdict, attempt.answer) for attempt in attempts)
-    turned = database.execute(
+    runs = add_attempts(
+        uncounted, ((attempt.item.subscription_id, attempt.outcome.verdict, attempt.answer) for attempt in attempts)
+    )
+    rows = database.execute(
         RECORD_ATTEMPTS,
         {
             "attempts": orjson.dumps([attempt_row(attempt) for attempt in attempts]).decode(),
-            "runs": orjson.dumps(runs).decode(),
+            "runs": orjson.dumps(run_rows(runs)).decode(),
             "trip_failures": settings.trip_failures,
             "trip_seconds": settings.trip_seconds,
             "probe_interval": settings.probe_interval,
         },
-    )
-    return [Turn(**row) for row in turned]
+    ).fetchall()
+    uncounted.clear()
+    uncounted.update({row["subscription"]: runs[row["subscription"]] for row in rows if row["what"] == "passed over"})
+    return [Turn(**row) for row in rows if row["what"] != "passed over"]
 
 
 def attempt_row(attempt: Attempt) -> dict[str, Any]:
@@ -120,5 +129,5 @@ RECORD_ATTEMPTS = f"""
         ) next
         WHERE o.id = next.id AND e.state <> 'due' AND next.due_at > now() AND next.lease IS NULL AND NOT next.held
     ), {COUNT_FAILURES}
-    SELECT name AS subscription, what, why FROM turned
+    SELECT name AS subscription, what, why FROM turned UNION ALL SELECT id::text, 'passed over', '' FROM passed_over
 """  # noqa: S608 - of constants
