@@ -12,6 +12,7 @@ from schemas.downstream.payload_keys import check_leave_out
 from schemas.downstream.subscription import Credentials, check_url, generate_secret
 
 MAX_NAME = 100
+LEAST_RATE = 1 / 86_400  # one a day; a far smaller one would be due beyond the end of PostgreSQL's time
 MAX_RATE = 10_000.0
 MAX_CONCURRENCY = 256
 MAX_TIMEOUT = 120.0
@@ -24,7 +25,7 @@ class Terms(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     format         of the body; there is one
     leave_out      names of what is left out of the body (schemas.downstream.forwarded.check_leave_out)
     personal_data  whether `descriptorContact` goes out
-    rate_limit     deliveries a second; None: no limit
+    rate_limit     deliveries a second, LEAST_RATE at least; None: no limit
     concurrency    deliveries at once; None: forwarding.subscription_concurrency
     timeout        seconds for one delivery; None: forwarding.timeout
     """
@@ -51,7 +52,9 @@ class Terms(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         check_events(self.events)
         check_kinds(self.filters.kinds)
         check_leave_out(self.leave_out)
-        for name, most in (("rate_limit", MAX_RATE), ("concurrency", MAX_CONCURRENCY), ("timeout", MAX_TIMEOUT)):
+        if self.rate_limit is not None and not LEAST_RATE <= self.rate_limit <= MAX_RATE:
+            raise ValueError(f"rate_limit: at least one a day ({LEAST_RATE:.3g}) and at most {MAX_RATE:g}")
+        for name, most in (("concurrency", MAX_CONCURRENCY), ("timeout", MAX_TIMEOUT)):
             value = getattr(self, name)
             if value is not None and not 0 < value <= most:
                 raise ValueError(f"{name}: more than 0 and at most {most:g}")

@@ -1,5 +1,11 @@
 -- What waits for an earlier event of its alert stands behind it, not before everything else that is due.
 
+-- A row in which a far smaller rate was put would stop every lease: its next delivery lay beyond the end of time.
+UPDATE subscriptions SET rate_limit = 1 / 86400::double precision WHERE rate_limit < 1 / 86400::double precision;
+ALTER TABLE subscriptions
+    DROP CONSTRAINT subscriptions_rate_limit_check,
+    ADD CONSTRAINT subscriptions_rate_limit_check CHECK (rate_limit >= 1 / 86400::double precision);
+
 -- As before (0006, 0015). But what was read over on the way to the items that are leased, since it waits for an earlier
 -- item of its alert that is not under way, is made due when that is: it is read over once for each time that the earlier
 -- one is postponed, not by every lease. Who ends the earlier one makes the next due again (workers/delivery/record.py).

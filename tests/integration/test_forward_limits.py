@@ -6,8 +6,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psycopg
 import pytest
 
+from console.downstream.terms import LEAST_RATE
 from schemas.settings.forwarding import Forwarding
 from tests.integration.conftest import Query
 from tests.integration.downstream import QUICK, Receiver, announce, deliver, subscribe, tuned
@@ -185,6 +187,19 @@ def test_a_slow_rate_waits_for_its_next_moment(quick: Workshop, receiver: Receiv
     before = time.process_time()
     assert deliver(quick, 1) == {"done": 1}
     assert time.process_time() - before < 0.7
+
+
+def test_the_least_rate_stops_nobody(quick: Workshop, receiver: Receiver, query: Query) -> None:
+    """One delivery a day is a rate like others; a smaller one, which would stop every lease, cannot be stored."""
+    slow = subscribe(quick, receiver.url, rate_limit=LEAST_RATE)
+    for _ in range(2):
+        announce(quick, "alert.created")
+    assert deliver(quick, 1) == {"done": 1}
+    subscribe(quick, receiver.url)
+    announce(quick, "alert.created")
+    assert deliver(quick, 1) == {"done": 1}
+    with pytest.raises(psycopg.errors.CheckViolation):
+        query("UPDATE subscriptions SET rate_limit = 1e-14 WHERE id = %s RETURNING 1", slow)
 
 
 def test_leases_are_shared_out_between_subscriptions(quick: Workshop, receiver: Receiver, query: Query) -> None:

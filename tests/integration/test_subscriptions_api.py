@@ -145,6 +145,7 @@ REFUSED: list[tuple[object, int, str]] = [
     ({"name": "a", "url": "https://a.example/", "filters": {"kinds": ["fraud"]}}, 422, "customer_dispute"),
     ({"name": "a", "url": "https://a.example/", "leave_out": ["id"]}, 422, "leave out"),
     ({"name": "a", "url": "https://a.example/", "rate_limit": 0}, 422, "rate_limit"),
+    ({"name": "a", "url": "https://a.example/", "rate_limit": 1e-14}, 422, "one a day"),
     ({"name": "a", "url": "https://a.example/", "timeout": 1000}, 422, "timeout"),
     ({"name": "a", "url": "https://a.example/", "format": "xml"}, 422, "format"),
     ({"name": "a", "url": "https://a.example/", "headers": {"Host": "hidden"}}, 422, "host"),

@@ -3,6 +3,7 @@
 from typing import Any
 
 from console.downstream.health import BOUND
+from console.downstream.terms import LEAST_RATE, MAX_RATE
 from console.web.openapi.kinds import (
     DONE,
     FLAG,
@@ -23,6 +24,7 @@ from console.web.openapi.requests import ONE, adding, change, listing, operation
 
 COUNTED: Schema = NUMBER | {"maximum": BOUND, "description": f"Deliveries, counted up to {BOUND:,}."}
 LIMIT: Schema = {"type": ["number", "null"], "exclusiveMinimum": 0}
+RATE: Schema = {"type": ["number", "null"], "minimum": LEAST_RATE, "maximum": MAX_RATE}
 OVERLAP: Schema = {"type": "string", "default": "24h", "examples": ["24h", "90m", "0"]}
 FILTERS: Schema = {
     "type": "object",
@@ -34,7 +36,7 @@ FILTERS: Schema = {
 }
 SUBSCRIPTION: Schema = record(
     id=ID, name=TEXT, url=TEXT, events=listed(TEXT), state=choice("active", "paused", "tripped"),
-    description=TEXT, filters=FILTERS, format=TEXT, leave_out=listed(TEXT), personal_data=FLAG, rate_limit=LIMIT,
+    description=TEXT, filters=FILTERS, format=TEXT, leave_out=listed(TEXT), personal_data=FLAG, rate_limit=RATE,
     concurrency=LIMIT, timeout=LIMIT, failures=NUMBER, failing_since=OPTIONAL_TIME,
     asked_until=OPTIONAL_TIME, created_at=TIME,
 )  # fmt: skip
