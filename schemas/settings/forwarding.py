@@ -13,7 +13,8 @@ class Forwarding(Section, frozen=True):
     subscription over all workers.
     `schedule` is the waiting time before the second, third, ... attempt, each lengthened by up to `jitter` of itself.
     After the last one the item is given up (and can be retried by hand).
-    A subscription is tripped after `trip_failures` failures in a row over at least `trip_seconds`; then one delivery
+    A subscription is tripped after `trip_failures` failures in a row over at least `trip_seconds`; or, since one that
+    is sent little does not come to so many, after three in a row over at least `trip_quiet_seconds`. Then one delivery
     is tried every `probe_interval`, and the first that succeeds resumes it.
     `service_ca` names a PEM file with CAs that are trusted besides the public ones.
     """
@@ -30,6 +31,7 @@ class Forwarding(Section, frozen=True):
     service_ca: str | None = None
     trip_failures: int = 20
     trip_seconds: float = 600.0
+    trip_quiet_seconds: float = 3600.0
     probe_interval: float = 60.0
 
     def __post_init__(self) -> None:
@@ -38,7 +40,8 @@ class Forwarding(Section, frozen=True):
         for name in positive:
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}: more than 0 is needed")
-        if self.jitter < 0 or self.trip_seconds < 0 or any(wait < 0 for wait in self.schedule):
-            raise ValueError("jitter, trip_seconds, schedule: 0 or more is needed")
+        not_negative = (self.jitter, self.trip_seconds, self.trip_quiet_seconds, *self.schedule)
+        if not all(value >= 0 for value in not_negative):
+            raise ValueError("jitter, trip_seconds, trip_quiet_seconds, schedule: 0 or more is needed")
         for network in self.allow_networks:
             ip_network(network)  # raises ValueError that quotes it

@@ -75,6 +75,27 @@ def test_failures_must_last_for_a_while(fragile: Workshop, receiver: Receiver, q
     assert subscription["state"] == "active"
 
 
+def test_a_single_alert_trips_in_a_long_outage(workshop: Workshop, receiver: Receiver, query: Query) -> None:
+    """Who is sent little is tripped by three failures over an hour, so its alert is kept, not given up in the end."""
+    patient = tuned(workshop, msgspec.structs.replace(QUICK, schedule=(3600,) * 12, probe_interval=3600))
+    receiver.statuses = [500]
+    subscribe(patient, receiver.url)
+    announce(patient, "alert.created")
+    states = []
+    for _ in range(3):
+        assert deliver(patient, 1) == {"again": 1}
+        states += query("SELECT state, failures FROM subscriptions")
+        query("UPDATE subscriptions SET failing_since = now() - interval '1 hour' RETURNING 1")
+        query("UPDATE outbox SET due_at = now() RETURNING 1")
+    assert states == [
+        {"state": "active", "failures": 1}, {"state": "active", "failures": 2}, {"state": "tripped", "failures": 3},
+    ]  # fmt: skip
+    query("UPDATE outbox SET attempts = 12 RETURNING 1")  # of a schedule of twelve
+    query("UPDATE subscriptions SET probe_at = now() RETURNING 1")
+    assert deliver(patient, 1) == {"again": 1}
+    assert query("SELECT state FROM outbox") == [{"state": "due"}]
+
+
 def test_refusals_trip_too(fragile: Workshop, receiver: Receiver, query: Query) -> None:
     """A receiver that refuses everything (401 after its key was changed) loses no more than what tripped it."""
     receiver.statuses = [401]

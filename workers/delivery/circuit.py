@@ -78,12 +78,14 @@ COUNT_FAILURES = """
         ORDER BY s.id FOR NO KEY UPDATE SKIP LOCKED
     ), passed_over AS (
         SELECT id FROM concerned WHERE id NOT IN (SELECT id FROM held)
-    ), counted AS (
+    ), failing AS (
         SELECT h.id, h.state AS before, r.succeeded, r.gone, r.held, r.why,
                CASE WHEN r.succeeded THEN 0 ELSE h.failures END + r.failures AS failures,
                CASE WHEN NOT r.succeeded THEN coalesce(h.failing_since, now())
                     WHEN r.failures > 0 THEN now() END AS failing_since
         FROM held h JOIN run r ON r.id = h.id
+    ), counted AS (
+        SELECT *, extract(epoch FROM now() - failing_since)::double precision AS failing_for FROM failing
     ), decided AS (
         UPDATE subscriptions s
         SET failures = c.failures, failing_since = c.failing_since,
@@ -93,8 +95,9 @@ COUNT_FAILURES = """
                             ELSE s.probe_at END,
             state = CASE WHEN c.gone AND c.before <> 'paused' THEN 'paused'
                          WHEN c.before = 'tripped' AND c.succeeded THEN 'active'
-                         WHEN c.before = 'active' AND c.failures >= %(trip_failures)s
-                              AND c.failing_since <= now() - make_interval(secs => %(trip_seconds)s) THEN 'tripped'
+                         WHEN c.before = 'active'
+                              AND (c.failures >= %(trip_failures)s AND c.failing_for >= %(trip_seconds)s
+                                   OR c.failures >= 3 AND c.failing_for >= %(trip_quiet_seconds)s) THEN 'tripped'
                          ELSE c.before END
         FROM counted c WHERE s.id = c.id
         RETURNING s.id, s.name, s.state, s.failures, c.before, c.why

@@ -66,6 +66,7 @@ def record_attempts(
             "runs": orjson.dumps(run_rows(runs)).decode(),
             "trip_failures": settings.trip_failures,
             "trip_seconds": settings.trip_seconds,
+            "trip_quiet_seconds": settings.trip_quiet_seconds,
             "probe_interval": settings.probe_interval,
         },
     ).fetchall()
