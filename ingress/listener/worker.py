@@ -137,9 +137,8 @@ class DoorWorker(GeventWorker):  # type: ignore[misc]  # gunicorn is published w
         if isinstance(exc, OSError | gevent.GreenletExit):
             return  # the connection itself is gone
         verdict = judge_error(exc)
-        if verdict.status < 500:
-            outcome, fault = "refused", Fault(verdict.code, "the request cannot be read")
-        else:
+        outcome, fault = "refused", Fault(verdict.code, "the request cannot be read")
+        if verdict.status >= 500:
             outcome = "failed"
             fault = Fault(verdict.code, "an unexpected error; push the alert again", recoverable=True)
         request_id = uuid4().hex

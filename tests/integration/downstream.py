@@ -171,3 +171,9 @@ def deliver(workshop: Workshop, attempts: int, resolve: Resolve = resolve_name, 
 def end_leases(database: Database) -> None:
     """Let the time of every lease pass."""
     database.execute("UPDATE outbox SET due_at = now() WHERE lease IS NOT NULL")
+
+
+def forward(workshop: Workshop, seconds: float, resolve: Resolve = resolve_name) -> Counter[str]:
+    """Deliver what is due, for about `seconds`, then wait for what is still in flight. Return attempts by verdict."""
+    forwarder = Forwarder(workshop, resolve)
+    return forwarder.run(seconds) + forwarder.finish()

@@ -23,10 +23,9 @@ from schemas.settings.secret import Secret
 from schemas.settings.sources import Basic
 from tests.gunicorn import wait_for
 from tests.integration.conftest import Query
-from tests.integration.downstream import deliver
+from tests.integration.downstream import deliver, forward
 from tests.integration.orders import ORDER, Orders, run_orders
 from workers.database.connections import connect_database
-from workers.delivery.forward import forward
 from workers.intake.drain import drain
 from workers.lookups.asking import Remote
 from workers.lookups.remote import open_remotes

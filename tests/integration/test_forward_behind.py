@@ -21,12 +21,12 @@ from tests.integration.downstream import (
     announce_together,
     deliver,
     end_leases,
+    forward,
     make_alert,
     subscribe,
     tuned,
 )
 from workers.database.connections import Database, connect_database
-from workers.delivery.forward import forward
 from workers.delivery.lease import Item, lease_due
 from workers.delivery.policy import Answer, Outcome
 from workers.delivery.record import Attempt, record_attempts

@@ -11,9 +11,9 @@ from structlog.testing import capture_logs
 from console.downstream.listing import read_subscription
 from console.downstream.turns import set_state
 from tests.integration.conftest import Query
-from tests.integration.downstream import QUICK, Receiver, announce, deliver, run_receiver, subscribe, tuned
+from tests.integration.downstream import QUICK, Receiver, announce, deliver, forward, run_receiver, subscribe, tuned
 from workers.database.connections import connect_database
-from workers.delivery.forward import Forwarder, forward
+from workers.delivery.forward import Forwarder
 from workers.settings import Workshop
 from workers.telemetry.metrics import DELIVERY_OUTCOMES, TURNS, name_subscription
 

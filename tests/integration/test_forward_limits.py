@@ -12,9 +12,9 @@ import pytest
 from console.downstream.terms import LEAST_RATE
 from schemas.settings.forwarding import Forwarding
 from tests.integration.conftest import Query
-from tests.integration.downstream import QUICK, Receiver, announce, deliver, subscribe, tuned
+from tests.integration.downstream import QUICK, Receiver, announce, deliver, forward, subscribe, tuned
 from workers.database.connections import connect_database
-from workers.delivery.forward import Forwarder, forward
+from workers.delivery.forward import Forwarder
 from workers.delivery.lease import lease_due
 from workers.settings import Workshop
 

@@ -30,6 +30,8 @@ def gets_contact(item: Item) -> bool:
 
 def add_contacts(database: Database, items: list[Item], configuration: Configuration, keyring: Keyring) -> list[Item]:
     """Give items that get it their alert's contact, if one was sent."""
+    if not items:
+        return []
     contacts = find_contacts(database, {str(item.alert_id) for item in items}, configuration, keyring)
     return [replace(item, contact=contacts.get(str(item.alert_id))) for item in items]
 

@@ -6,19 +6,15 @@ is recorded by the next one.
 """
 
 from collections import Counter
-from contextlib import suppress
-
-import psycopg
 
 from workers.database.connections import Database
 from workers.deadline import STOPPING, Deadline
 from workers.delivery.circuit import Run, Turn
 from workers.delivery.clock import SharedClock
 from workers.delivery.contact import add_contacts, gets_contact
-from workers.delivery.give_back import give_back
+from workers.delivery.give_back import given_back_on_failure
 from workers.delivery.lease import Ahead, lease_due, look_ahead
 from workers.delivery.line import Line
-from workers.delivery.policy import decide_outcome
 from workers.delivery.record import Attempt, record_each
 from workers.delivery.report import report_attempts
 from workers.delivery.send import Sender
@@ -103,14 +99,8 @@ class Forwarder:
         items = lease_due(database, free, self.settings)
         self.threads.hand_out(item for item in items if not gets_contact(item))
         personal = [item for item in items if gets_contact(item)]
-        if not personal:
-            return
-        try:
+        with given_back_on_failure(database, personal):
             complete = add_contacts(database, personal, self.workshop.configuration, self.workshop.keyring)
-        except Exception:
-            with suppress(psycopg.Error):  # without a connection their leases end by themselves
-                give_back(database, personal)
-            raise
         self.threads.hand_out(complete)
 
     def record_finished(self, database: Database) -> tuple[list[Attempt], list[Turn]]:
@@ -119,12 +109,7 @@ class Forwarder:
         if not done and not self.uncounted:
             return [], []
         at = self.clock.now()
-        attempts = [
-            Attempt(
-                item, answer, decide_outcome(item.attempts - item.spared, answer, self.settings, probe=item.probe), at
-            )
-            for item, answer in done
-        ]
+        attempts = [Attempt.judge(item, answer, self.settings, at) for item, answer in done]
         turns = record_each(database, attempts, self.settings, self.uncounted)
         self.threads.let_go(done)
         return attempts, turns
@@ -157,9 +142,3 @@ class Forwarder:
     def wait(self, seconds: float) -> bool:
         """Sleep until a delivery finishes or something is announced. Return whether that was so."""
         return self.line.announced or self.threads.wait(self.line, seconds)
-
-
-def forward(workshop: Workshop, seconds: float, resolve: Resolve = resolve_name) -> Counter[str]:
-    """Deliver what is due, for about `seconds`, then wait for what is still in flight. Return attempts by verdict."""
-    forwarder = Forwarder(workshop, resolve)
-    return forwarder.run(seconds) + forwarder.finish()

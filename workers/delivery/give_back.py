@@ -1,11 +1,25 @@
 """Give back: what was leased and cannot be sent now is due again soon, as if nobody had taken it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+import psycopg
 
 from workers.database.connections import Database
 from workers.delivery.lease import Item
 
 PAUSE = 10.0  # seconds in which others are sent, and what was in the way may be mended
+
+
+@contextmanager
+def given_back_on_failure(database: Database, items: Sequence[Item]) -> Iterator[None]:
+    """Give items back when the block fails. Without a connection their leases end by themselves."""
+    try:
+        yield
+    except Exception:
+        with suppress(psycopg.Error):
+            give_back(database, items)
+        raise
 
 
 def give_back(database: Database, items: Sequence[Item]) -> None:

@@ -15,7 +15,7 @@ from workers.database.connections import Database
 from workers.delivery.answer import keep_answer
 from workers.delivery.circuit import COUNT_FAILURES, Run, Turn, add_attempts, run_rows
 from workers.delivery.lease import Item
-from workers.delivery.policy import Answer, Outcome
+from workers.delivery.policy import Answer, Outcome, decide_outcome
 
 log = structlog.get_logger()
 
@@ -28,6 +28,12 @@ class Attempt:
     answer: Answer
     outcome: Outcome
     attempted_at: datetime
+
+    @classmethod
+    def judge(cls, item: Item, answer: Answer, settings: Forwarding, at: datetime) -> "Attempt":
+        """Decide what follows from an answer."""
+        outcome = decide_outcome(item.attempts - item.spared, answer, settings, probe=item.probe)
+        return cls(item, answer, outcome, at)
 
 
 def record_each(
