@@ -14,7 +14,7 @@ from typing import Any
 import redis
 
 from console.connections import Database
-from schemas.journal.append import GROUP
+from schemas.journal.append import ASIDE, GROUP
 
 LIVE_SECONDS = 15.0
 FORGET_SECONDS = 900.0  # a worker that has been silent for longer was replaced, unless it still holds entries
@@ -53,6 +53,7 @@ def find_drains(client: redis.Redis, stream: str, now: datetime) -> list[Worker]
     return [
         Worker("drain", consumer["name"].decode(), now - timedelta(milliseconds=consumer["idle"]), consumer["pending"])
         for consumer in consumers
+        if consumer["name"] != ASIDE.encode()
     ]
 
 

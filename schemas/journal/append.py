@@ -19,6 +19,7 @@ from schemas.journal.redis_client import connect_redis
 from schemas.settings.journal import Journal
 
 GROUP = "drain"
+ASIDE = "aside"  # the consumer, and no process, that holds entries over which a server failed when they were alone
 
 
 class JournalUnavailable(Exception):

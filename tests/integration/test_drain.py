@@ -151,32 +151,6 @@ def test_only_what_a_trigger_refuses_by_a_code_of_its_own_is_rejected(
     assert (rejection["reason"], rejection["why"][-5:]) == ("unstorable", "ZX001")
 
 
-def test_what_the_server_breaks_over_waits_and_holds_up_no_other(
-    client: redis.Redis, workshop: Workshop, query: Query
-) -> None:
-    """An internal error over one alert: the others are stored, it stays unblamed, and is stored when that is mended."""
-    refuse_by_trigger(workshop, "XX000")
-    push(client, workshop, *({"alertId": f"A{number}"} for number in range(30)))
-    assert drain(workshop, "drain@test/0", 1.0).endings == {"stored": 29}
-    for _ in range(POISONED_AT + 1):
-        with pytest.raises(psycopg.errors.InternalError_):
-            take_nothing(workshop)
-    push(client, workshop, {"alertId": "B1"})
-    assert drain(workshop, "drain@test/0", 1.0).endings == {"stored": 1}
-    (pending,) = client.xpending_range(STREAM, GROUP, "-", "+", 10)
-    assert pending["times_delivered"] == 0
-    with psycopg.connect(workshop.database_url, autocommit=True) as database:
-        database.execute("DROP TRIGGER refuse ON alerts")
-    assert drain_all(client, workshop) == {"stored": 1}
-    assert query("SELECT count(*) AS n FROM alerts") == [{"n": 31}]
-
-
-def take_nothing(workshop: Workshop) -> None:
-    """Drain shortly, and again while the time is over before anything was tried."""
-    for _ in range(20):
-        assert drain(workshop, "drain@test/0", 0.2).entries == 0
-
-
 @pytest.mark.parametrize("code", ["53100", "23514"])
 def test_what_a_failing_drain_raises_quotes_no_row(
     client: redis.Redis, workshop: Workshop, query: Query, code: str

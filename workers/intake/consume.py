@@ -1,7 +1,6 @@
 """Consume: take entries off the journal, and settle them once Postgres has them.
 
-Entries that were handed out and not settled are taken over after a while. They come one at a time: taking over raises
-the count of whatever is taken, and an entry that kills its process must not condemn those that lay beside it.
+Entries that were handed out and not settled are taken over after a while (`leftovers`).
 """
 
 import time
@@ -9,13 +8,15 @@ from typing import Any, cast
 
 import redis
 
-from schemas.journal.append import GROUP
+from schemas.journal.append import ASIDE, GROUP
 from schemas.settings.journal import Drain
 from workers.database.connections import BLOCK
 from workers.intake.incarnation import JournalReplaced, incarnation_key
+from workers.intake.leftovers import PAUSES, Leftover, Leftovers
 from workers.intake.outcomes import Entry
 
-LOOK_FOR_STALE_EVERY = 1.0
+LOOK_EVERY = 1.0
+ALONE = 1  # the count of an entry that is to come alone
 
 
 class Consumer:
@@ -27,8 +28,9 @@ class Consumer:
         self.incarnation = incarnation
         self.name = name
         self._settings = settings
-        self._left_behind: str | None = "-"  # from where to look for what a predecessor of this name left; None: done
+        self._leftovers = Leftovers(client, stream, name, settings)
         self._next_look = 0.0
+        self._next_look_aside = time.monotonic() + LOOK_EVERY  # whatever else there is comes first
 
     def take(self, seconds: float) -> list[Entry]:
         """Return what to work on next: leftovers, else new entries, waiting up to `seconds` for them, one at most.
@@ -36,11 +38,16 @@ class Consumer:
         Raises JournalReplaced, or redis.RedisError when the journal does not answer.
         """
         if time.monotonic() >= self._next_look:
-            entries = self._take_over()
+            entries = self._claim(*self._leftovers.find())
             if entries:
                 return entries
-            self._next_look = time.monotonic() + LOOK_FOR_STALE_EVERY
-        return self.take_new(min(seconds, BLOCK))
+            self._next_look = time.monotonic() + LOOK_EVERY
+        if time.monotonic() >= self._next_look_aside:
+            entries = self._take_aside()
+            if entries:
+                return entries
+            self._next_look_aside = time.monotonic() + LOOK_EVERY
+        return self.take_new(min(seconds, BLOCK)) or self._take_aside()
 
     def take_new(self, seconds: float) -> list[Entry]:
         """Return entries that nobody has had, waiting up to `seconds` for them, one at most. Raises as `take`."""
@@ -68,60 +75,50 @@ class Consumer:
         pipeline.xdel(self.stream, *ids)
         pipeline.execute()
 
-    def put_back(self, entries: list[Entry]) -> None:
-        """Take back the delivery of entries that were not worked on because a server failed: they are not to blame."""
-        for deliveries in {entry.deliveries for entry in entries}:
-            self.client.xclaim(
-                self.stream,
-                GROUP,
-                self.name,
-                min_idle_time=0,
-                message_ids=cast("Any", [entry.entry_id for entry in entries if entry.deliveries == deliveries]),
-                retrycount=deliveries - 1,
-                justid=True,
-            )
+    def put_back(self, entries: list[Entry], *, apart: bool = False) -> None:
+        """Take back the delivery of entries that a server failed: they are not to blame. `apart`: each comes alone."""
+        least = ALONE if apart else 0
+        for count in {max(least, entry.deliveries - 1) for entry in entries}:
+            ids = [entry.entry_id for entry in entries if max(least, entry.deliveries - 1) == count]
+            self._hand_over(ids, self.name, count)
 
-    def _take_over(self) -> list[Entry]:
-        """Claim what was taken and not finished: this consumer's own at once, others' when they are stale."""
-        idle = int(self._settings.stale_after * 1000)
-        pending: list[dict[str, Any]] = []
-        if self._left_behind is not None:
-            idle, pending = 0, self._pending(0, self.name, self._left_behind)
-            if not pending:
-                self._left_behind, idle = None, int(self._settings.stale_after * 1000)
-        if not pending:
-            pending = self._pending(idle, None, "-")
-        # Those put back after a server failed have been tried by nobody: they may come together again.
-        claimed = [found for found in pending if not found["times_delivered"]] or pending[:1]
-        if not claimed:
+    def set_aside(self, entry: Entry) -> None:
+        """Put an entry where it holds up no other, for a longer time each time. That is not held against it either."""
+        self._hand_over([entry.entry_id], ASIDE, min(entry.set_aside + 1, len(PAUSES)))
+        self._next_look_aside = time.monotonic() + LOOK_EVERY
+
+    def _hand_over(self, ids: list[bytes], holder: str, count: int) -> None:
+        """Let entries be pending with `holder`, as if handed out so often. Those that are settled are left out."""
+        self.client.xclaim(
+            self.stream,
+            GROUP,
+            holder,
+            min_idle_time=0,
+            message_ids=cast("Any", ids),
+            retrycount=count,
+            justid=True,
+        )
+
+    def _take_aside(self) -> list[Entry]:
+        found = self._leftovers.find_aside()
+        return self._claim([found], self._leftovers.stale_after) if found else []
+
+    def _claim(self, leftovers: list[Leftover], idle: int) -> list[Entry]:
+        """Take over what nobody else has taken over meanwhile."""
+        if not leftovers:
             return []
-        counts = {found["message_id"]: found["times_delivered"] + 1 for found in claimed}
-        if self._left_behind is not None:
-            self._left_behind = "(" + claimed[-1]["message_id"].decode()
+        found = {leftover.entry_id: leftover for leftover in leftovers}
+        aside = leftovers[0].holder == ASIDE  # then it is the only one, and its count is another one
+        count = ALONE + 1 if aside else leftovers[0].count + 1
         answer = self.client.xclaim(
-            self.stream, GROUP, self.name, min_idle_time=idle, message_ids=cast("Any", list(counts))
+            self.stream, GROUP, self.name, min_idle_time=idle, message_ids=cast("Any", list(found)), retrycount=count
         )
         self._require_incarnation(cast("bytes | None", self.client.get(incarnation_key(self.stream))))
-        return [Entry(entry_id, fields, counts[entry_id]) for entry_id, fields in cast("Any", answer) if fields]
-
-    def _pending(self, idle: int, consumer: str | None, start: str) -> list[dict[str, Any]]:
-        try:
-            return cast(
-                "list[dict[str, Any]]",
-                self.client.xpending_range(
-                    self.stream,
-                    GROUP,
-                    min=start,
-                    max="+",
-                    count=self._settings.batch,
-                    consumername=consumer,
-                    idle=idle or None,
-                ),
-            )
-        except redis.ResponseError as error:
-            if "NOGROUP" in str(error):
-                raise JournalReplaced(str(error)) from error
-            raise
+        return [
+            Entry(entry_id, fields, count, found[entry_id].count if aside else 0)
+            for entry_id, fields in cast("Any", answer)
+            if fields
+        ]
 
     def _require_incarnation(self, current: bytes | None) -> None:
         """Ids change only to fresh random ones: one that is the same before and after reading was it throughout."""

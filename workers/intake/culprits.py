@@ -1,29 +1,28 @@
 """Culprits: when PostgreSQL refuses a batch, only the alert that it refuses is rejected; all others are stored.
 
 A batch is halved until the entry stands alone, an entry with a list until the alert does. An entry over which the
-server breaks is not to blame for that: it stays in the journal, and is tried again by the next drain.
+server breaks is not to blame for that, nor is any when the tables refuse whatever there is: it stays in the journal.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import psycopg
-import structlog
 
 from schemas.alert.alert import Message
 from schemas.settings.configuration import Configuration
 from workers.database.refusals import concerns_rows, describe, is_refusal
+from workers.intake.blame import leave_aside
 from workers.intake.outcomes import Rejection, Report
 from workers.intake.pipeline import Way, commit_batch, settle_batch
+from workers.intake.probe import try_tables
 from workers.intake.validate import list_bodies
-
-log = structlog.get_logger()
 
 Refused = Callable[[Report], psycopg.Error | None]
 
 
 def carry_batch(way: Way, reports: list[Report]) -> None:
-    """Carry one batch all the way. Raises psycopg.Error when the server fails; then the batch is to be put back."""
+    """Carry one batch all the way. Raises psycopg.Error when the server fails; then the batch is to be given back."""
     if not reports:
         return
     try:
@@ -42,7 +41,12 @@ def carry_batch(way: Way, reports: list[Report]) -> None:
 
 
 def carry_alone(way: Way, report: Report, error: psycopg.Error) -> None:
-    """Carry an entry without those of its alerts that are refused, or leave it where it is."""
+    """Carry an entry without those of its alerts that are refused, or leave it where it is.
+
+    Raises `error` when the tables take nothing else either: that says nothing of this entry.
+    """
+    if try_tables(way) is not None:
+        raise error
     try:
         if not is_refusal(error):
             raise error
@@ -51,9 +55,7 @@ def carry_alone(way: Way, report: Report, error: psycopg.Error) -> None:
     except psycopg.Error as again:
         if not concerns_rows(again):
             raise
-        way.drained.left[report.entry.entry_id] = again
-        way.consumer.put_back([report.entry])
-        log.error("entry_left", entry_id=report.entry.entry_id.decode(), why=describe(again))  # noqa: TRY400 - no surprise
+        leave_aside(way, report.entry, again)
         return
     settle_batch(way, [accepted], decisions)
 

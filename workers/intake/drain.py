@@ -10,6 +10,7 @@ from workers.database.connections import Database, connect_database, connect_str
 from workers.deadline import Deadline
 from workers.enrichers.rules import load_rules
 from workers.intake import stopwatch
+from workers.intake.blame import give_back
 from workers.intake.consume import Consumer
 from workers.intake.culprits import carry_batch
 from workers.intake.incarnation import EntryIdRecurred, JournalReplaced, Life, note_added, open_journal
@@ -27,7 +28,7 @@ NOTE_EVERY = 1.0
 def drain(workshop: Workshop, consumer_name: str, seconds: float) -> Drained:
     """Carry entries from the journal to the database for about `seconds`. Raises when a server fails; none is lost.
 
-    An entry that PostgreSQL breaks over stays in the journal and holds up no other. Raises when there was none it took.
+    An entry that PostgreSQL fails over stays in the journal and holds up no other. Raises when there was none it took.
     """
     drained = Drained()
     rules = load_rules(workshop.configuration)
@@ -61,14 +62,15 @@ def drain_journal(way: Way, life: Life, deadline: Deadline) -> None:
             batch = supply.next_batch(deadline.left())
             if deadline.left() > 0:
                 supply.take_ahead(batch)
+            for entry in batch.entries:
+                way.drained.left.pop(entry.entry_id, None)  # it is tried anew
             try:
                 stopwatch.begin_batch(batch.taken, batch.validated)
                 carry_batch(way, batch.reports)
-            except psycopg.Error:
-                supply.put_back(batch)
-                raise
+            except psycopg.Error as error:
+                give_back(way, batch.entries, error)
             except EntryIdRecurred as recurred:
-                supply.put_back(batch)
+                consumer.put_back(batch.entries)
                 enter_anew(consumer.client, database, consumer.stream, life.incarnation, recurred.entries)
                 raise
 

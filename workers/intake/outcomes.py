@@ -15,11 +15,16 @@ MOST_NAMED = 100  # requests in one log line
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of the journal. `deliveries` counts how often it was handed to a drain, this time included."""
+    """One entry of the journal.
+
+    deliveries  how often it was handed to a drain, this time included, without those that a server failed
+    set_aside   how often it was set aside, since a server failed over it when it was alone
+    """
 
     entry_id: bytes
     fields: Fields
     deliveries: int = 1
+    set_aside: int = 0
 
     @property
     def entered_at(self) -> int:

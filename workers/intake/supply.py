@@ -10,11 +10,15 @@ a longer one the more there are, and what that saves is left for the door and th
 
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+import redis
+
 from workers.intake.consume import Consumer
+from workers.intake.incarnation import JournalReplaced
 from workers.intake.outcomes import Entry, Report
 from workers.intake.validate import validate_entries
 from workers.settings import Workshop
@@ -34,7 +38,7 @@ class Batch:
 
 
 class Supply:
-    """The batches of one drain. Leave it only when what was taken ahead has been carried or put back."""
+    """The batches of one drain. Leaving it puts back what was taken ahead and not carried: that is not to blame."""
 
     def __init__(self, workshop: Workshop, consumer: Consumer) -> None:
         self._workshop = workshop
@@ -49,6 +53,11 @@ class Supply:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        ahead, self._ahead = self._ahead, None
+        # Should the journal be gone, they stay with this consumer all the same.
+        with suppress(redis.RedisError, JournalReplaced):
+            if ahead is not None:
+                self._consumer.put_back(ahead.result().entries)
         self._thread.shutdown()
 
     @property
@@ -71,13 +80,6 @@ class Supply:
         """Begin to take what comes after `batch`, if that was full."""
         if len(batch.entries) >= self._full:
             self._ahead = self._thread.submit(lambda: self._validate(self._consumer.take_new(0)))
-
-    def put_back(self, batch: Batch) -> None:
-        """Put back a batch that a server has failed, and what was taken behind it. Neither is to blame."""
-        ahead, self._ahead = self._ahead, None
-        self._consumer.put_back(batch.entries)
-        if ahead is not None:
-            self._consumer.put_back(ahead.result().entries)
 
     def _validate(self, entries: list[Entry]) -> Batch:
         taken = time.perf_counter()
