@@ -9,6 +9,8 @@ import psycopg
 import pytest
 import redis
 
+from schemas.formats.alert_schema import schema_of
+from schemas.formats.fields import INDEXED_LIMIT, TEXT_LIMIT, Text
 from schemas.journal.append import append_entry, connect_journal
 from schemas.journal.envelope import Envelope, seal_envelope
 from tests.integration.conftest import Query
@@ -30,6 +32,12 @@ def client(workshop: Workshop) -> Iterator[redis.Redis]:
         enough = client.config_get("maxmemory")["maxmemory"]
         yield client
         client.config_set("maxmemory", enough)
+
+
+def camel(name: str) -> str:
+    """Return the name of a field as Ethoca writes it."""
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))
 
 
 def push(client: redis.Redis, workshop: Workshop, *alerts: dict[str, str]) -> None:
@@ -63,6 +71,31 @@ def test_row_too_large_for_an_index_is_rejected_alone(client: redis.Redis, works
         {"reason": "unstorable", "why": "PostgreSQL refused it: ProgramLimitExceeded 54000"}
     ]
     assert query("SELECT count(*) AS found FROM alerts") == [{"found": 19}]
+
+
+def test_no_fact_is_too_long_for_an_index(client: redis.Redis, workshop: Workshop, query: Query) -> None:
+    """An alert whose texts are all as long as can be, and cannot be compressed, is stored: each is cut to its limit."""
+    texts = [name for name, field in schema_of("UTC").load_fields.items() if isinstance(field, Text)]
+    push(client, workshop, {"alertId": "I1"} | dict.fromkeys(map(camel, texts), UNINDEXABLE))
+    drain(workshop, "drain@test/0", 1.0)
+    assert query("SELECT reason FROM rejections") == []
+    (alert,) = query("SELECT * FROM alerts")
+    facts = alert | alert["details"]
+    assert len(facts["arn"]) == len(facts["merchant_order_id"]) == INDEXED_LIMIT
+    assert len(facts["issuer"]) == TEXT_LIMIT
+
+
+def test_indexed_facts_have_the_limit_of_an_index(query: Query) -> None:
+    """Whatever text column of `alerts` has an index, its field is cut to what an index row can hold."""
+    fields = schema_of("UTC").load_fields
+    indexed = query(
+        """SELECT DISTINCT attname::text AS column
+           FROM pg_index JOIN pg_attribute ON attrelid = indexrelid AND atttypid = 'text'::regtype
+           WHERE indrelid = 'alerts'::regclass"""
+    )
+    limits = {row["column"]: field.limit for row in indexed if isinstance(field := fields.get(row["column"]), Text)}
+    assert limits.keys() >= {"arn", "merchant_id", "merchant_order_id", "transaction_id"}
+    assert set(limits.values()) == {INDEXED_LIMIT}
 
 
 def test_silent_database_is_given_up(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
