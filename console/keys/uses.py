@@ -5,16 +5,15 @@ tables: what moves meanwhile is counted twice, not missed.
 """
 
 from collections import Counter
-from typing import cast
 
 import redis
 from psycopg import sql
 
 from console.connections import Database
 from console.keys.tables import TABLES
+from schemas.journal.pages import page_through
 from schemas.keyring import sealed_by
 
-PAGE = 500  # entries of the journal read at once
 JOURNAL = "journal"
 PLACES = (*(table.name for table in TABLES), JOURNAL)
 
@@ -35,13 +34,9 @@ def count_uses(database: Database, client: redis.Redis, stream: str) -> Uses:
 def count_journal(client: redis.Redis, stream: str) -> Counter[str | None]:
     """Count the entries in the journal by the key that seals them, page by page."""
     counted: Counter[str | None] = Counter()
-    after = "-"
-    while True:
-        page = cast("list[tuple[bytes, dict[bytes, bytes]]]", client.xrange(stream, min=after, count=PAGE))
+    for page in page_through(client, stream):
         counted.update(sealed_by(fields.get(b"b", b"")) for _entry_id, fields in page)
-        if len(page) < PAGE:
-            return counted
-        after = "(" + page[-1][0].decode()
+    return counted
 
 
 # sealed: version (1 byte), key id (4), nonce (12), ciphertext; see schemas.keyring.

@@ -3,16 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import cast
 from uuid import UUID
 
 import redis
 
 from schemas.journal.append import GROUP
+from schemas.journal.pages import Page, page_through
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = 253_402_300_799_999  # the last millisecond of the year 9999; receipts hold nothing later
-PAGE = 1000
+PAGE = 1000  # ids that are compared at once
 
 EntryId = tuple[int, int]  # milliseconds since the epoch, counter
 
@@ -64,32 +65,26 @@ def read_stream(client: redis.Redis, stream: str) -> Stream:
 
 def walk_stream(client: redis.Redis, stream: str, last: EntryId) -> Iterator[list[EntryId]]:
     """Yield the ids that are in the stream, up to `last`, page by page: a million of them need no room at once."""
-    after = (0, 0)
-    while True:
-        page = read_ids(client.xrange(stream, min=f"({after[0]}-{after[1]}", max=f"{last[0]}-{last[1]}", count=PAGE))
-        if page:
-            yield page
-        if len(page) < PAGE:
-            return
-        after = page[-1]
+    for page in page_through(client, stream, f"{last[0]}-{last[1]}"):
+        yield read_ids(page)
 
 
 def count_orphans(client: redis.Redis, stream: str, last_delivered: EntryId) -> int:
     """Count the entries up to the group's place that are in the stream and pending with nobody, one by one."""
     orphans = 0
-    for ids in walk_stream(client, stream, last_delivered):
-        bounds = f"{ids[0][0]}-{ids[0][1]}", f"{ids[-1][0]}-{ids[-1][1]}"
+    for page in page_through(client, stream, f"{last_delivered[0]}-{last_delivered[1]}"):
+        first, last = page[0][0], page[-1][0]
         pipeline = client.pipeline(transaction=True)  # an entry is acknowledged and deleted at one moment
-        pipeline.xrange(stream, *bounds)
-        pipeline.xpending_range(stream, GROUP, *bounds, count=2 * PAGE)
+        pipeline.xrange(stream, first, last)
+        pipeline.xpending_range(stream, GROUP, first, last, count=2 * len(page))
         present, pending = pipeline.execute()
         orphans += len(set(read_ids(present)) - {parse_id(found["message_id"]) for found in pending})
     return orphans
 
 
-def read_ids(entries: object) -> list[EntryId]:
-    """Return the ids of the entries that XRANGE answered."""
-    return [parse_id(entry_id) for entry_id, _fields in cast("list[tuple[bytes, Any]]", entries)]
+def read_ids(page: Page) -> list[EntryId]:
+    """Return the ids of a page."""
+    return [parse_id(entry_id) for entry_id, _fields in page]
 
 
 def read_incarnation(client: redis.Redis, stream: str) -> str | None:

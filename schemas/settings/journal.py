@@ -22,7 +22,7 @@ class Journal(Section, frozen=True):
 
 
 class Drain(Section, frozen=True):
-    """How entries are taken: `batch` at most at once; what idles `stale_after` s is taken over.
+    """How entries are taken: `batch` at most at once, fewer large ones; what idles `stale_after` s is taken over.
 
     `gather`: seconds that entries are gathered for at most, when many come, so that they share a transaction.
     """

@@ -14,6 +14,7 @@ from workers.database.connections import BLOCK
 from workers.intake.incarnation import JournalReplaced, incarnation_key
 from workers.intake.leftovers import PAUSES, Leftover, Leftovers
 from workers.intake.outcomes import Entry
+from workers.intake.weight import MOST_BYTES, PIECE, count_fitting, weigh
 
 LOOK_EVERY = 1.0
 ALONE = 1  # the count of an entry that is to come alone
@@ -29,16 +30,22 @@ class Consumer:
         self.name = name
         self._settings = settings
         self._leftovers = Leftovers(client, stream, name, settings)
+        self._piece = PIECE
         self._next_look = 0.0
         self._next_look_aside = time.monotonic() + LOOK_EVERY  # whatever else there is comes first
+
+    @property
+    def knows_of_more(self) -> bool:
+        """Whether the next to take are leftovers, or may be: these need not be waited for."""
+        return time.monotonic() >= self._next_look
 
     def take(self, seconds: float) -> list[Entry]:
         """Return what to work on next: leftovers, else new entries, waiting up to `seconds` for them, one at most.
 
         Raises JournalReplaced, or redis.RedisError when the journal does not answer.
         """
-        if time.monotonic() >= self._next_look:
-            entries = self._claim(*self._leftovers.find())
+        if self.knows_of_more:
+            entries = self._claim(*self._leftovers.find(min(self._piece, self._settings.batch)))
             if entries:
                 return entries
             self._next_look = time.monotonic() + LOOK_EVERY
@@ -50,11 +57,24 @@ class Consumer:
         return self.take_new(min(seconds, BLOCK)) or self._take_aside()
 
     def take_new(self, seconds: float) -> list[Entry]:
-        """Return entries that nobody has had, waiting up to `seconds` for them, one at most. Raises as `take`."""
+        """Return entries that nobody has had, waiting up to `seconds` for them, one at most. Raises as `take`.
+
+        What is too much for one batch is put back, and comes next.
+        """
+        taken: list[Entry] = []
+        wait: float | None = seconds
+        while (wanted := min(self._piece, self._settings.batch - len(taken))) > 0 and weigh(taken) < MOST_BYTES:
+            piece = self._read_new(wanted, wait)
+            taken += piece
+            if len(piece) < wanted:
+                break
+            wait = None
+        return self._keep_fitting(taken)
+
+    def _read_new(self, most: int, wait: float | None) -> list[Entry]:
+        block = None if wait is None else max(1, int(wait * 1000))
         pipeline = self.client.pipeline(transaction=False)
-        pipeline.xreadgroup(
-            GROUP, self.name, {self.stream: ">"}, count=self._settings.batch, block=max(1, int(seconds * 1000))
-        )
+        pipeline.xreadgroup(GROUP, self.name, {self.stream: ">"}, count=most, block=block)
         pipeline.get(incarnation_key(self.stream))  # answered after what was read, however long that took
         try:
             answer, incarnation = pipeline.execute()
@@ -66,6 +86,17 @@ class Consumer:
         if entries:
             self._require_incarnation(incarnation)
         return entries
+
+    def _keep_fitting(self, taken: list[Entry]) -> list[Entry]:
+        """Return as many of the first as one batch may have, and put back the others; read fewer from then on."""
+        fitting = count_fitting(taken)
+        if fitting < len(taken):
+            self.put_back(taken[fitting:])
+            self._leftovers.look_behind(taken[fitting - 1].entry_id)
+            self._next_look = 0.0
+            self._piece = fitting
+        self._piece = min(PIECE, 2 * self._piece)
+        return taken[:fitting]
 
     def settle(self, entries: list[Entry]) -> None:
         """Forget entries whose receipts are committed. Never before the commit."""
@@ -89,15 +120,7 @@ class Consumer:
 
     def _hand_over(self, ids: list[bytes], holder: str, count: int) -> None:
         """Let entries be pending with `holder`, as if handed out so often. Those that are settled are left out."""
-        self.client.xclaim(
-            self.stream,
-            GROUP,
-            holder,
-            min_idle_time=0,
-            message_ids=cast("Any", ids),
-            retrycount=count,
-            justid=True,
-        )
+        self.client.xclaim(self.stream, GROUP, holder, 0, cast("Any", ids), retrycount=count, justid=True)
 
     def _take_aside(self) -> list[Entry]:
         found = self._leftovers.find_aside()
@@ -114,11 +137,8 @@ class Consumer:
             self.stream, GROUP, self.name, min_idle_time=idle, message_ids=cast("Any", list(found)), retrycount=count
         )
         self._require_incarnation(cast("bytes | None", self.client.get(incarnation_key(self.stream))))
-        return [
-            Entry(entry_id, fields, count, found[entry_id].count if aside else 0)
-            for entry_id, fields in cast("Any", answer)
-            if fields
-        ]
+        there = ((entry_id, fields) for entry_id, fields in cast("Any", answer) if fields)
+        return self._keep_fitting([Entry(*one, count, found[one[0]].count if aside else 0) for one in there])
 
     def _require_incarnation(self, current: bytes | None) -> None:
         """Ids change only to fresh random ones: one that is the same before and after reading was it throughout."""

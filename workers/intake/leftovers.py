@@ -44,16 +44,20 @@ class Leftovers:
         self.stale_after = int(settings.stale_after * 1000)
         self._after: str | None = "-"  # from where to look for what a predecessor of this name left; None: done
 
-    def find(self) -> tuple[list[Leftover], int]:
+    def look_behind(self, entry_id: bytes) -> None:
+        """Look next for what this drain has behind that entry."""
+        self._after = "(" + entry_id.decode()
+
+    def find(self, most: int) -> tuple[list[Leftover], int]:
         """Return what to take next, and for how many milliseconds it has to have been left alone by then."""
         if self._after is not None:
-            own = first_of(self._walk(0, self._name, self._after), self._page)
+            own = first_of(self._walk(0, self._name, self._after), most)
             if own:
-                self._after = "(" + own[-1].entry_id.decode()
+                self.look_behind(own[-1].entry_id)
                 return own, 0
             self._after = None
         stale = (found for found in self._walk(self.stale_after, None, "-") if found.holder != ASIDE)
-        return first_of(stale, self._page), self.stale_after
+        return first_of(stale, most), self.stale_after
 
     def find_aside(self) -> Leftover | None:
         """Return an entry that was set aside and has rested."""

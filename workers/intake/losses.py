@@ -13,13 +13,12 @@ import structlog
 
 from schemas.alert.times import iso_milliseconds
 from schemas.journal.append import GROUP
+from schemas.journal.pages import page_through
 from workers.database.connections import Database
 from workers.database.rows import to_json
 from workers.intake.outcomes import Entry
 
 log = structlog.get_logger()
-
-PAGE = 1000
 
 
 def book_losses(client: redis.Redis, database: Database, stream: str, incarnation: str) -> int:
@@ -61,15 +60,12 @@ def enter_anew(
 
 def count_waiting(client: redis.Redis, database: Database, stream: str, incarnation: str, last: str) -> int:
     """Count the entries in the stream, up to the id `last`, that have no receipt."""
-    waiting, after = 0, "-"
-    while True:
-        page = cast("list[tuple[bytes, Any]]", client.xrange(stream, min=after, max=last, count=PAGE))
-        if not page:
-            return waiting
+    waiting = 0
+    for page in page_through(client, stream, last):
         keys = [entry_key(entry_id) for entry_id, _fields in page]
         found = database.execute(COUNT_RECEIPTS, [to_json(keys), incarnation]).fetchone() or {}
         waiting += len(page) - int(found["receipts"])
-        after = "(" + page[-1][0].decode()
+    return waiting
 
 
 def entry_key(entry_id: bytes) -> dict[str, Any]:

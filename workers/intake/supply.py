@@ -72,7 +72,7 @@ class Supply:
             return ahead.result()
         time.sleep(max(0.0, min(self._gather_until - time.monotonic(), seconds)))
         batch = self._validate(self._consumer.take(seconds))
-        if MANY <= len(batch.entries) < self._full:
+        if MANY <= len(batch.entries) < self._full and not self._consumer.knows_of_more:
             self._gather_until = time.monotonic() + self._gather * min(1.0, len(batch.entries) / MOST) ** 2
         return batch
 
