@@ -50,10 +50,11 @@ def brisk(workshop: Workshop) -> Workshop:
     return replace(workshop, configuration=msgspec.structs.replace(workshop.configuration, drain=settings))
 
 
-def push(client: redis.Redis, workshop: Workshop, *names: str) -> None:
-    """Append alerts of these ids as the door does."""
-    for name in names:
-        envelope = Envelope("ethoca", json.dumps({"alertId": name}).encode(), uuid4().hex)
+def push(client: redis.Redis, workshop: Workshop, *alerts: str | dict[str, str]) -> None:
+    """Append alerts, or such of these ids, as the door does."""
+    for alert in alerts:
+        body = {"alertId": alert} if isinstance(alert, str) else alert
+        envelope = Envelope("ethoca", json.dumps(body).encode(), uuid4().hex)
         append_entry(client, workshop.configuration.journal, seal_envelope(envelope, workshop.keyring))
 
 
@@ -163,3 +164,43 @@ def test_alert_with_which_the_server_went_down_twice_is_set_aside(
             states.append((found["consumer"].decode(), found["times_delivered"]))
         other.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'.encode())
     assert states == [(NAME, 1), (ASIDE, 1)]
+
+
+@pytest.mark.parametrize("alerts", [1, 30])
+def test_no_alert_is_rejected_while_the_tables_refuse_all(
+    client: redis.Redis, brisk: Workshop, query: Query, alerts: int
+) -> None:
+    """A column that this version does not know refuses every row: the schema is to blame, and all wait for another."""
+    query("SELECT 1; ALTER TABLE alerts ADD COLUMN newer text NOT NULL")
+    push(client, brisk, *(f"A{number}" for number in range(alerts)))
+    for _ in range(POISONED_AT + 1):
+        with pytest.raises(psycopg.errors.NotNullViolation):
+            drain(brisk, NAME, 0.2)
+    assert query("SELECT count(*) AS n FROM rejections") == [{"n": 0}]
+    assert counts(client) == {0}
+    query("SELECT 1; ALTER TABLE alerts DROP COLUMN newer")
+    assert drain(brisk, NAME, 0.2).endings == {"stored": alerts}
+
+
+def test_batch_of_nothing_but_refused_alerts_holds_up_none_behind(
+    client: redis.Redis, brisk: Workshop, query: Query
+) -> None:
+    """Where the tables take a good alert the refused ones are to blame, however many there are."""
+    query("SELECT 1; ALTER TABLE alerts ADD CONSTRAINT refuse CHECK (provider_alert_id !~ '^BAD')")
+    push(client, brisk, *(f"BAD{number}" for number in range(20)))
+    drain_until(brisk, lambda: query("SELECT count(*) AS n FROM rejections") == [{"n": 20}])
+    push(client, brisk, "A1")
+    drain_until(brisk, partial(is_stored, query, 1))
+    assert client.xlen(STREAM) == 0
+
+
+def test_constraint_that_only_real_alerts_fit_blames_the_others(
+    client: redis.Redis, brisk: Workshop, query: Query
+) -> None:
+    """Where an alert made up for the trial is refused, one like the latest that was stored shows who is to blame."""
+    push(client, brisk, {"alertId": "A1", "issuer": "BANK"})
+    drain_until(brisk, partial(is_stored, query, 1))
+    query("SELECT 1; ALTER TABLE alerts ALTER issuer SET NOT NULL")
+    push(client, brisk, "A2", {"alertId": "A3", "issuer": "BANK"})
+    drain_until(brisk, partial(is_stored, query, 2))
+    assert query("SELECT reason FROM rejections") == [{"reason": "unstorable"}]
