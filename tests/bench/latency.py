@@ -5,31 +5,22 @@ moment the receiver noted. Beside each pace the same pace of bare XADDs into the
 answers. All clocks are this machine's.
 """
 
-import base64
 import math
+import os
+import subprocess
+import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import psycopg
-import redis
-
-from tests.bench.pace import Pace, send_at_pace
+from tests.bench.journeys import Journeys, follow
 from tests.bench.report import Report
-from tests.e2e.bodies import fresh_id
 from tests.e2e.running import Stack
-from tests.e2e.window import received, wait_for
 
 PACES = ((10, 30), (100, 20), (500, 10))  # alerts a second, seconds
 IDLE_SECONDS = 60.0
-LOOK_SECONDS = 0.002
 SHARES = (0.5, 0.99, 0.999)
-DELIVERED_UP_TO = 100  # alerts a second: the receiver that comes with the stack keeps all it gets
 GOALS = {
     "acknowledged": "p99 < 5 × XADD",  # noqa: RUF001 - times
     "row visible": "p50 < 10, p99 < 60",
@@ -37,20 +28,8 @@ GOALS = {
 }
 
 
-@dataclass
-class Journeys:
-    """The alerts of one pace: seconds until each station, and those of the bare XADDs."""
-
-    marker: str = field(default_factory=fresh_id)
-    appended: list[float] = field(default_factory=list)
-    acknowledged: dict[str, float] = field(default_factory=dict)
-    seen_at: dict[str, float] = field(default_factory=dict)
-    visible: list[float] = field(default_factory=list)
-    delivered: list[float] = field(default_factory=list)
-
-
 def measure_latencies(tell: Callable[[str], object]) -> list[Report]:
-    """Measure every pace, and one alert after an idle minute; return the table."""
+    """Measure every pace, one alert after an idle minute, and the last pace without deliveries; return the table."""
     report = Report("push to …, ms", ("pace", "station", "p50", "p99", "p99.9", "most", "goal"))
     with tempfile.TemporaryDirectory(prefix="alert-intake-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -66,72 +45,21 @@ def measure_latencies(tell: Callable[[str], object]) -> list[Report]:
             tell("latency: an idle minute")
             time.sleep(IDLE_SECONDS)
             describe(report, "after an idle minute", follow(stack.facts, 1, 1))
+            rate, seconds = PACES[-1]
+            tell(f"latency: {rate} alerts/s for {seconds} s, nothing forwarded")
+            pause_receiver(stack)
+            describe(report, f"{rate}/s, nothing forwarded", follow(stack.facts, rate, seconds))
         finally:
             if stack.process is not None:
                 stack.stop()
     return [report]
 
 
-def follow(environment: Mapping[str, str], rate: int, seconds: int) -> Journeys:
-    """Push so many alerts a second and follow each."""
-    journeys = Journeys()
-    total = rate * seconds
-    looking = threading.Event()
-    looker = threading.Thread(target=note_rows, args=(environment["DATABASE_URL"], journeys, total, looking))
-    looker.start()
-    looking.wait()
-    authorization = "Basic " + base64.b64encode(environment["ETHOCA_BASIC"].encode()).decode()
-    pace = Pace(
-        rate, seconds, journeys.marker, environment["JOURNAL_URL"], int(urlsplit(environment["PUSH_URL"]).port or 443),
-        environment["CA_CERT"], environment["CLIENT_CERT"], environment["CLIENT_KEY"], authorization,
-    )  # fmt: skip
-    sent = send_at_pace(pace)
-    looker.join(120)
-    journeys.acknowledged = {alert_id: took for alert_id, (_, took) in sent.items()}
-    journeys.visible = [journeys.seen_at[alert_id] - due for alert_id, (due, _) in sent.items()]
-    if rate <= DELIVERED_UP_TO:
-        deliveries = note_deliveries(environment, set(sent))
-        journeys.delivered = [deliveries[alert_id] - due for alert_id, (due, _) in sent.items()]
-    bare = send_at_pace(Pace(rate, seconds, journeys.marker, environment["JOURNAL_URL"]))
-    journeys.appended = [took for _, took in bare.values()]
-    with redis.Redis.from_url(environment["JOURNAL_URL"], protocol=2) as client:
-        client.delete(f"bench:{journeys.marker}")
-    return journeys
-
-
-def note_rows(database_url: str, journeys: Journeys, total: int, looking: threading.Event) -> None:
-    """Note when each row becomes visible. A position that was passed over may come later: its drain is still at it."""
-    with psycopg.connect(database_url, autocommit=True) as database:
-        (first,) = database.execute("SELECT coalesce(max(position), 0) FROM alerts").fetchone() or (0,)
-        last, passed_over = first, set[int]()
-        looking.set()
-        deadline = time.monotonic() + 180
-        while len(journeys.seen_at) < total and time.monotonic() < deadline:
-            rows = database.execute(
-                "SELECT position, provider_alert_id FROM alerts WHERE position > %s OR position = ANY(%s)",
-                [last, list(passed_over)],
-            ).fetchall()
-            now = time.time()
-            for position, alert_id in sorted(rows):
-                passed_over |= set(range(last + 1, position))
-                passed_over.discard(position)
-                last = max(last, position)
-                journeys.seen_at.setdefault(alert_id, now)
-            time.sleep(LOOK_SECONDS)
-
-
-def note_deliveries(environment: Mapping[str, str], alert_ids: set[str]) -> dict[str, float]:
-    """Return when the receiver got each alert."""
-    deliveries = wait_for(
-        lambda: {
-            found["body"]["payload"]["providerId"]: found["received_at"]
-            for found in received(environment)
-            if found["body"]["payload"]["providerId"] in alert_ids
-        },
-        lambda found: len(found) == len(alert_ids),
-        60,
-    )
-    return {alert_id: datetime.fromisoformat(at).timestamp() for alert_id, at in deliveries.items()}
+def pause_receiver(stack: Stack) -> None:
+    """Leave what is due to the stack's own receiver where it is."""
+    command = [sys.executable, "-m", "console.command", "subscriptions", "pause", "local-receiver"]
+    environment = os.environ | stack.facts | {"ALERT_INTAKE_CONFIG": str(stack.var / "config.toml")}
+    subprocess.run(command, env=environment, check=True, capture_output=True)
 
 
 def describe(report: Report, pace: str, journeys: Journeys) -> None:
