@@ -407,3 +407,36 @@ def send(console: Client, path: str, body: Any = None) -> requests.Response:  # 
     """Post a JSON body, or none."""
     headers = {"Authorization": f"Bearer {console.token}"}
     return requests.post(console.url + path, json=body, headers=headers, timeout=20)
+
+
+def test_tampered_entry_is_replayed_with_a_corrected_body(
+    desk: Desk, workshop: Workshop, journal: redis.Redis, query: Query
+) -> None:
+    """What stands on an envelope that does not open is kept, so that a body from elsewhere takes its place and time."""
+    envelope = Envelope("ethoca", b'{"alertId": "A1"}', received_at=LONG_AGO)
+    fields = seal_envelope(envelope, workshop.keyring)
+    append_entry(journal, workshop.configuration.journal, fields | {b"b": fields[b"b"] + b"?"})
+    assert drain_all(workshop, journal) == {"rejected": 1}
+    (row,) = query("SELECT reason, source, request_id, received_at FROM rejections")
+    assert (row["reason"], row["source"], row["request_id"].hex) == ("unsealable", "ethoca", envelope.request_id)
+    assert query("SELECT request_id FROM receipts") == [{"request_id": row["request_id"]}]
+    assert query("SELECT count(*) AS n FROM raw_bodies") == [{"n": 0}]
+    with pytest.raises(NotReplayable, match="corrected"):
+        replay_rejection(desk, only(query))
+    replay_rejection(desk, only(query), b'{"alertId": "A1", "issuer": "BANK"}')
+    assert drain_all(workshop, journal) == {"stored": 1}
+    (alert,) = query("SELECT issuer, received_at FROM alerts")
+    assert (alert["issuer"], alert["received_at"]) == ("BANK", datetime.fromtimestamp(LONG_AGO / 1000, UTC))
+
+
+@pytest.mark.parametrize(
+    "altered", [{b"r": b"no request"}, {b"r": b"urn:uuid:" + b"1" * 32}, {b"s": b"\0"}, {b"s": b"x" * 300}]
+)
+def test_altered_envelope_that_makes_no_sense_is_a_rejection_all_the_same(
+    workshop: Workshop, journal: redis.Redis, query: Query, altered: dict[bytes, bytes]
+) -> None:
+    """Who alters more than the body cannot keep the entry from ending: what no table could hold is left out."""
+    fields = seal_envelope(Envelope("ethoca", b'{"alertId": "A1"}'), workshop.keyring)
+    append_entry(journal, workshop.configuration.journal, fields | altered)
+    assert drain_all(workshop, journal) == {"rejected": 1}
+    assert query("SELECT reason, source FROM rejections") == [{"reason": "unsealable", "source": None}]

@@ -48,11 +48,15 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What validation found in an entry: for each of its alerts a message or a rejection. Never empty."""
+    """What validation found in an entry: for each of its alerts a message or a rejection. Never empty.
+
+    opened  whether the body could be opened; where not, `envelope` is what stands on it, or None
+    """
 
     entry: Entry
     envelope: Envelope | None
     items: tuple[Message | Rejection, ...]
+    opened: bool = True
 
     @property
     def origin(self) -> Origin:

@@ -51,7 +51,7 @@ def save_batch(
                     sealed_text(report.entry),
                 )
                 for report in admitted
-                if (envelope := report.envelope)
+                if (envelope := report.envelope) and report.opened
             ],
         ),
     )

@@ -9,7 +9,7 @@ import schemas.formats.ethoca
 import schemas.formats.reseller
 from schemas.alert.alert import Message
 from schemas.formats.document import NotAnAlert, alert_id, read_document, split_alerts
-from schemas.journal.envelope import Envelope, Unreadable, open_envelope
+from schemas.journal.envelope import Envelope, Unreadable, name_tampered, open_envelope
 from schemas.keyring import Keyring, Tampered, UnknownKey
 from schemas.settings.configuration import Configuration
 from schemas.settings.sources import Format, Source
@@ -47,7 +47,8 @@ def validate_entry(entry: Entry, configuration: Configuration, keyring: Keyring)
     except Unreadable as error:
         return Report(entry, None, (Rejection("unreadable", str(error), None),))
     except Tampered as error:
-        return Report(entry, None, (Rejection("unsealable", str(error), entry.fields.get(b"b")),))
+        refused = Rejection("unsealable", str(error), entry.fields.get(b"b"))
+        return Report(entry, name_tampered(entry.fields), (refused,), opened=False)
     if entry.deliveries >= POISONED_AT:
         why = f"taken {entry.deliveries - 1} times, the last ones alone, and never finished"
         return Report(entry, envelope, (Rejection("poisoned", why, envelope.body),))
