@@ -29,7 +29,7 @@ class Sight:
     """What the lookout saw last. What could not be seen stays as it was, or is None.
 
     at         when it last saw the journal and the database
-    sightings  the client certificates that the door saw last; asked once a minute
+    sightings  the client certificates that the door saw last; asked every few rounds
     """
 
     at: datetime | None = None

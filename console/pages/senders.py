@@ -10,7 +10,7 @@ from console.pages.certificates import Certificate
 from schemas.telemetry.sightings import Sighting, read_sightings
 
 SECONDS = 3.0
-ASKED_EVERY = 60.0  # seconds
+ASKED_EVERY = 10.0
 
 
 def ask_sightings() -> list[Sighting]:

@@ -237,6 +237,8 @@ def test_every_page_can_be_read(browser: Browser, run: dict[str, str], ethoca: S
         page = person.sign_in(run["CONSOLE_TOKEN"])
         red, green, blue = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
         assert (red + green + blue < 200) == (scheme == "dark")
+        # The widest row of the first page, there once the console has asked the door.
+        expect(page.get_by_role("rowheader", name="ethoca", exact=False)).to_be_visible(timeout=60_000)
         for path in paths:
             person.open(path)
             assert page.evaluate(LOW_CONTRAST) == [], path
