@@ -37,7 +37,7 @@ run: $(READY)
 
 # Tests run in so many processes beside each other, in the order given: what takes longest comes first. One that hangs
 # ends its process, and with it the run.
-JOBS ?= 2
+JOBS ?= 3
 BESIDE = -n $(JOBS) --max-worker-restart 0 --no-loadscope-reorder
 test: $(READY)
 	@exec $(BIN)/python -m pytest -m 'not long' $(BESIDE) --dist loadfile tests/faults tests/e2e tests/integration tests/unit
