@@ -12,12 +12,11 @@ from cryptography import x509
 
 from ingress.identity.alternative import AlternativeName, alternative_names, read_alternative_name
 from ingress.identity.subject import Attributes, attributes_of, read_name, same_name
+from schemas.settings.certificates import MALFORMED
 from schemas.settings.secret import ConfigurationError
 from schemas.settings.sources import Source
 
 Environment = dict[str, Any]
-# What `cryptography` raises over a certificate, parts of which it reads only when asked for them.
-MALFORMED = (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 
 
 @dataclass(frozen=True, slots=True)

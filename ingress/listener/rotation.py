@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import gevent
 
-from ingress.identity.certificate import MALFORMED, Distrusted
+from ingress.identity.certificate import Distrusted
 from ingress.listener.chains import Chains, require_still_trusted
 from ingress.listener.crowd import Crowd
 from ingress.listener.tls import TlsSocket, build_context, every_source_demands_certificate
@@ -20,6 +20,7 @@ from ingress.listener.turns import give_way
 from ingress.telemetry import metrics
 from ingress.telemetry.log import explain, open_log
 from ingress.trust.files import FileWatch, Trust, load_trust
+from schemas.settings.certificates import MALFORMED
 from schemas.settings.configuration import Configuration, Tls
 
 CONTEXT_SECONDS = 600.0  # then a new one: no session ticket is good for longer

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from cryptography import x509
 
-from ingress.identity.certificate import MALFORMED
 from ingress.trust.revocation import leave_out_revoked
-from schemas.settings.certificates import read_certificates, read_revocations
+from schemas.settings.certificates import MALFORMED, read_certificates, read_revocations
 from schemas.settings.secret import ConfigurationError
 
 LOOK_SECONDS = 0.2

@@ -12,11 +12,12 @@ from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from socket import AF_UNIX
 
-from ingress.identity.certificate import MALFORMED, Certificate, Distrusted, Environment, require_valid_now
+from ingress.identity.certificate import Certificate, Distrusted, Environment, require_valid_now
 from ingress.telemetry.log import explain, open_log
 from ingress.trust.files import FileWatch, Trust, load_trust
 from ingress.trust.handed import WAYS
 from ingress.trust.verify import verify_certificate
+from schemas.settings.certificates import MALFORMED
 from schemas.settings.configuration import Tls
 from schemas.settings.door import Proxy
 

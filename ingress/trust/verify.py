@@ -13,10 +13,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import Criticality, ExtensionPolicy, Policy, PolicyBuilder, Store, VerificationError
 
-from ingress.identity.certificate import MALFORMED, Certificate, Distrusted, read_certificate
+from ingress.identity.certificate import Certificate, Distrusted, read_certificate
 from ingress.trust.files import Trust
 from ingress.trust.handed import Handed
 from ingress.trust.revocation import current_lists, is_revoked, leave_out_revoked
+from schemas.settings.certificates import MALFORMED
 
 AUTHORITY_REVOKED = "an authority of this client certificate is revoked"
 

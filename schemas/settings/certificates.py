@@ -11,6 +11,8 @@ from cryptography import x509
 from schemas.settings.configuration import Tls
 from schemas.settings.secret import ConfigurationError
 
+# What `cryptography` raises over a certificate, parts of which it reads only when asked for them.
+MALFORMED = (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 _CRL = re.compile(rb"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", re.DOTALL)
 _CERTIFICATE = re.compile(rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----")
 
@@ -57,7 +59,7 @@ def read_certificates(setting: str, file: str) -> tuple[x509.Certificate, ...]:
     """Read a PEM file of one or more certificates. Raises ConfigurationError naming the setting and the fault."""
     try:
         return tuple(x509.load_pem_x509_certificates(read_bytes(setting, file)))
-    except ValueError as error:
+    except MALFORMED as error:
         raise ConfigurationError(f"{setting}: {file} is not a PEM file of certificates") from error
 
 
@@ -72,7 +74,7 @@ def read_revocations(file: str) -> tuple[x509.CertificateRevocationList, ...]:
     try:
         lists = tuple(x509.load_pem_x509_crl(block) for block in _CRL.findall(content))
         _names = [one.issuer for one in lists]  # cryptography reads a name when it is asked for it, and only then
-    except ValueError as error:
+    except MALFORMED as error:
         raise ConfigurationError(f"tls.crl: {file} holds a malformed revocation list") from error
     if not lists:
         raise ConfigurationError(f"tls.crl: {file} holds no PEM revocation list")

@@ -18,7 +18,7 @@ from deploy.embedded.certificates import issue_certificate, make_authority
 from deploy.embedded.revocations import make_crl
 from ingress.acknowledge import Refused, answer_push
 from ingress.body import unpack
-from ingress.identity.certificate import MALFORMED, Distrusted, read_certificate
+from ingress.identity.certificate import Distrusted, read_certificate
 from ingress.identity.header import read_basic
 from ingress.identity.subject import read_name, same_name
 from ingress.ids import look_at_ids
@@ -28,6 +28,7 @@ from ingress.trust.handed import Handed, read_escaped_pem, read_structured
 from ingress.trust.proxy import read_address
 from ingress.trust.verify import require_not_revoked, verify_certificate
 from schemas.formats.document import NotAnAlert, read_document
+from schemas.settings.certificates import MALFORMED
 from schemas.settings.secret import ConfigurationError
 from schemas.settings.sources import Source
 from tests.authorities import make_hierarchy

@@ -1,5 +1,6 @@
 """Names that are no text: `cryptography` finds out when it is asked for them, long after it has read the rest."""
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,24 @@ def test_list_whose_name_cannot_be_read(tls: Tls, hierarchy: Hierarchy) -> None:
     Path(str(tls.crl)).write_bytes(make_crl(hierarchy.root) + spoilt)
     with pytest.raises(ConfigurationError, match=str(tls.crl)):
         load_trust(tls.client_ca, tls.crl)
+
+
+def test_list_of_a_version_that_there_is_not(tls: Tls, hierarchy: Hierarchy) -> None:
+    """A list, or an authority, of a version that no standard knows is refused like anything malformed."""
+    (revocations,) = (x509.load_pem_x509_crl(make_crl(hierarchy.root)),)
+    changed = revocations.public_bytes(Encoding.DER).replace(b"\x02\x01\x01", b"\x02\x01\x00", 1)
+    Path(str(tls.crl)).write_bytes(write_pem("X509 CRL", changed))
+    with pytest.raises(ConfigurationError, match=str(tls.crl)):
+        load_trust(tls.client_ca, tls.crl)
+    authority = hierarchy.root.certificate.public_bytes(Encoding.DER)
+    Path(tls.client_ca).write_bytes(write_pem("CERTIFICATE", authority.replace(b"\x02\x01\x02", b"\x02\x01\x05", 1)))
+    with pytest.raises(ConfigurationError, match=tls.client_ca):
+        load_trust(tls.client_ca, None)
+
+
+def write_pem(kind: str, der: bytes) -> bytes:
+    """Return a PEM block."""
+    return f"-----BEGIN {kind}-----\n".encode() + base64.encodebytes(der) + f"-----END {kind}-----\n".encode()
 
 
 def test_chain_that_holds_a_name_which_cannot_be_read(tls: Tls, hierarchy: Hierarchy) -> None:
