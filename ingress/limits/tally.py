@@ -14,7 +14,6 @@ from contextlib import suppress
 ROWS = 128  # worker processes; any more share the last row, and may count a little too few
 SLOTS = 16  # of time, kept for each bucket
 COUNT_BITS = 24
-LOOK_SECONDS = 1.0  # between two looks at which rows are in use
 WORD = 8  # bytes, written and read whole
 
 
@@ -36,8 +35,7 @@ class Tally:
         self._words = memoryview(mmap.mmap(self._file, size)).cast("q")
         self._owner = 0
         self._row = 0
-        self._rows: list[int] = []
-        self._look_at = 0.0
+        self._rows_in_use = 0
 
     def add(self, bucket: int, count: int = 1) -> None:
         """Count something now; or, with a negative count, take back what was counted just now."""
@@ -70,7 +68,7 @@ class Tally:
         """Return the counts of the window, the oldest slot first."""
         first = slot - self._window + 1
         counts = [0] * self._window
-        for row in self._rows_in_use():
+        for row in range(self._look_for_rows()):
             place = self._place(row, bucket)
             for word in self._words[place : place + SLOTS]:
                 age = (word >> COUNT_BITS) - first
@@ -78,23 +76,21 @@ class Tally:
                     counts[age] += word & ((1 << COUNT_BITS) - 1)
         return counts
 
-    def _rows_in_use(self) -> list[int]:
-        now = time.monotonic()
-        if now >= self._look_at:
-            self._rows = [row for row in range(ROWS) if self._words[row]]
-            self._look_at = now + LOOK_SECONDS
-        return self._rows
+    def _look_for_rows(self) -> int:
+        """Return how many rows have been in use: the first ones, since they are taken in order."""
+        while self._rows_in_use < ROWS and self._words[self._rows_in_use]:
+            self._rows_in_use += 1
+        return self._rows_in_use
 
     def _take_row(self) -> None:
         """Take the first row that no living process has."""
         self._owner, self._row = os.getpid(), ROWS - 1
         for row in range(ROWS):
+            self._words[row] = 1  # before the lock, so that no row in use ever lies behind one that seems not to be
             with suppress(OSError):
                 fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, row)
                 self._row = row
                 break
-        self._words[self._row] = 1
-        self._look_at = 0.0
 
     def _slot_now(self) -> int:
         return int(time.monotonic() / self._slot_seconds)

@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -32,27 +32,43 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return own
 
 
-def in_child(work: Callable[[], None]) -> int:
-    """Fork a process that does the work and then waits to be killed; return its id once the work is done."""
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            work()
-            os.write(write, b"done")
-            time.sleep(60)
-        finally:
-            os._exit(0)
-    os.close(write)
-    assert os.read(read, 4) == b"done"
-    os.close(read)
-    return child
+class Children:
+    """Forked processes."""
+
+    def __init__(self) -> None:
+        self.living: list[int] = []
+
+    def begin(self, work: Callable[[], None]) -> int:
+        """Fork a process that does the work and then waits to be killed; return its id once the work is done."""
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                work()
+                os.write(write, b"done")
+                time.sleep(60)
+            finally:
+                os._exit(0)
+        self.living.append(child)
+        os.close(write)
+        assert os.read(read, 4) == b"done"
+        os.close(read)
+        return child
+
+    def kill(self, child: int) -> None:
+        """Kill a child, and let the kernel take back what it held."""
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        self.living.remove(child)
 
 
-def kill(child: int) -> None:
-    """Kill a child, and let the kernel take back what it held."""
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+@pytest.fixture
+def children() -> Iterator[Children]:
+    """Yield what forks, and kill what is left."""
+    own = Children()
+    yield own
+    for child in list(own.living):
+        own.kill(child)
 
 
 def test_window_moves_on(clock: Clock) -> None:
@@ -75,29 +91,21 @@ def test_window_moves_on(clock: Clock) -> None:
     assert tally.count(1) == 0
 
 
-def test_processes_count_together() -> None:
-    """Each process sees what the others counted; what a killed one counted stays, and its row is given to the next."""
+def test_processes_count_together(children: Children) -> None:
+    """Each sees at once what the others counted; what a killed one counted stays, and its row is given to the next."""
     tally = Tally(1, slot_seconds=60.0, window=2)
     tally.add(0)
-    first = in_child(lambda: tally.add(0, 10))
-    second = in_child(lambda: tally.add(0, 100))
-    assert counted(tally) == 111
-    kill(first)
-    third = in_child(lambda: tally.add(0, 1000))
-    assert counted(tally) == 1111
+    first = children.begin(lambda: tally.add(0, 10))
+    second = children.begin(lambda: tally.add(0, 100))
+    assert tally.count(0) == 111
+    children.kill(first)
+    children.begin(lambda: tally.add(0, 1000))
+    assert tally.count(0) == 1111
     os.kill(second, signal.SIGSTOP)  # hangs, for good
-    fourth = in_child(lambda: tally.add(0, 10_000))
+    children.begin(lambda: tally.add(0, 10_000))
     tally.add(0)
-    assert counted(tally) == 11_112
-    assert len(tally._rows) == 4  # noqa: SLF001 - the killed one's row was used again
-    for child in (second, third, fourth):
-        kill(child)
-
-
-def counted(tally: Tally) -> int:
-    """Return the count once new rows have been looked for."""
-    tally._look_at = 0.0  # noqa: SLF001 - instead of a second's wait
-    return tally.count(0)
+    assert tally.count(0) == 11_112
+    assert tally._rows_in_use == 4  # noqa: SLF001 - the killed one's row was used again
 
 
 def test_window_that_does_not_fit() -> None:
