@@ -135,6 +135,26 @@ def test_what_hangs_at_the_end_of_a_run_is_recorded_by_the_next(
     assert len(receiver.received) == 1
 
 
+def test_a_quick_receiver_gets_one_after_the_other(quick: Workshop, receiver: Receiver) -> None:
+    """Where nothing is gained by several at once there are few, whatever is allowed."""
+    subscribe(quick, receiver.url)
+    for _ in range(100):
+        announce(quick, "alert.created")
+    assert deliver(quick, 100) == {"done": 100}
+    assert receiver.busiest <= 8
+
+
+def test_slow_deliveries_hold_up_none_of_the_same_subscription(quick: Workshop, receiver: Receiver) -> None:
+    """Where each takes half a second, sixteen are made in one, not in eight."""
+    receiver.pause = 0.5
+    subscribe(quick, receiver.url)
+    for _ in range(16):
+        announce(quick, "alert.created")
+    assert deliver(quick, 16) == {"done": 16}
+    assert receiver.busiest >= 12
+    assert receiver.times[-1] - receiver.times[0] < 2
+
+
 def test_a_subscription_has_no_more_at_once_than_its_concurrency(quick: Workshop, receiver: Receiver) -> None:
     """Two forwarders together keep to the limit."""
     receiver.pause = 0.05

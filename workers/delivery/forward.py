@@ -97,7 +97,7 @@ class Forwarder:
         if free <= 0:
             return
         items = lease_due(database, free, self.settings)
-        self.threads.hand_out(item for item in items if not gets_contact(item))
+        self.threads.hand_out([item for item in items if not gets_contact(item)])
         personal = [item for item in items if gets_contact(item)]
         with given_back_on_failure(database, personal):
             complete = add_contacts(database, personal, self.workshop.configuration, self.workshop.keyring)

@@ -4,7 +4,7 @@ import os
 import select
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
@@ -14,6 +14,7 @@ import structlog
 from workers.delivery.lease import Item
 from workers.delivery.line import Line
 from workers.delivery.policy import Answer
+from workers.delivery.seats import Seats
 from workers.delivery.send import Sender, name_error
 from workers.delivery.trace import trace_delivery
 
@@ -33,7 +34,8 @@ class Threads:
     def __init__(self, open_sender: Callable[[], Sender]) -> None:
         self.open_sender = open_sender
         self.threads: list[Thread] = []
-        self.leased: SimpleQueue[Item | None] = SimpleQueue()
+        self.seats = Seats(self.begin)
+        self.begun: SimpleQueue[Item | None] = SimpleQueue()
         self.in_flight: dict[tuple[str, str], float] = {}
         self.finished: deque[tuple[Item, Answer]] = deque()
         self.enough = 1
@@ -42,25 +44,33 @@ class Threads:
         os.set_blocking(self.woken, False)
         os.set_blocking(self.wakes, False)
 
-    def hand_out(self, items: Iterable[Item]) -> None:
-        """Have these items delivered. There is a thread for each that is in flight."""
-        for item in items:
-            self.in_flight[item.outbox_id, item.lease] = time.monotonic()
-            self.leased.put(item)
-        for _ in range(len(self.threads), len(self.in_flight)):
+    def hand_out(self, items: Sequence[Item]) -> None:
+        """Have these items delivered."""
+        now = time.monotonic()
+        self.in_flight.update(((item.outbox_id, item.lease), now) for item in items)
+        self.seats.take_in(items)
+
+    def begin(self, item: Item) -> None:
+        """Give an item to a thread that has nothing to do."""
+        self.begun.put(item)
+        if len(self.threads) < len(self.in_flight):
             # A process that ends does not wait for a receiver: what was not recorded is due again.
             thread = Thread(target=self.make_deliveries, name="deliver", daemon=True)
-            thread.start()
             self.threads.append(thread)
+            thread.start()
 
     def make_deliveries(self) -> None:
         """Be one of the threads: make one delivery after the other, until there is a None among them."""
         sender = self.open_sender()
-        while (item := self.leased.get()) is not None:
-            self.finished.append((item, make_delivery(sender, item)))
-            if self.sleeping or len(self.finished) >= self.enough:
-                with suppress(BlockingIOError):  # a full pipe wakes as well
-                    os.write(self.wakes, b"!")
+        while (item := self.begun.get()) is not None:
+            following: Item | None = item
+            while following is not None:
+                answer = make_delivery(sender, following)
+                self.finished.append((following, answer))
+                if self.sleeping or len(self.finished) >= self.enough:
+                    with suppress(BlockingIOError):  # a full pipe wakes as well
+                        os.write(self.wakes, b"!")
+                following = self.seats.next_after(following)
 
     def let_go(self, done: Sequence[tuple[Item, Answer]]) -> None:
         """Forget what has been recorded: the first of those that finished."""
@@ -87,8 +97,9 @@ class Threads:
 
     def stop(self) -> None:
         """Let every thread end its delivery, and end."""
+        self.seats.close()
         for _ in self.threads:
-            self.leased.put(None)
+            self.begun.put(None)
         for thread in self.threads:
             thread.join()
         self.threads.clear()
