@@ -49,13 +49,17 @@ BEGIN
           AND ((s.state = 'active' AND (s.rate_limit IS NULL OR s.id = ANY (metered)))
                OR (s.state = 'tripped' AND s.probe_at <= moment AND s.id = ANY (metered)))
     ), waiting AS MATERIALIZED (
-        -- So many subscriptions have something due; of each no more is looked at than about twice its share.
-        SELECT r.id, r.probe, r.flying, least(r.places, greatest(1, 2 * free / count(*) OVER ())) AS places
-        FROM room r
-        WHERE r.places > 0 AND EXISTS (
-            SELECT FROM outbox o
-            WHERE o.subscription_id = r.id AND o.state = 'due'
-              AND o.due_at <= CASE WHEN r.probe THEN 'infinity' ELSE moment END)
+        -- Those that have something due, least under way first, no more of them than there are places. Of each no more
+        -- is looked at than about twice its share: what is due to another may have to wait for something earlier.
+        SELECT several.id, several.probe, several.flying, least(several.places, greatest(1, 2 * free / count(*) OVER ())) AS places
+        FROM (
+            SELECT * FROM (SELECT * FROM room WHERE room.places > 0 ORDER BY room.flying, random()) r
+            WHERE EXISTS (
+                SELECT FROM outbox o
+                WHERE o.subscription_id = r.id AND o.state = 'due'
+                  AND o.due_at <= CASE WHEN r.probe THEN 'infinity' ELSE moment END)
+            LIMIT free
+        ) several
     ), found AS MATERIALIZED (
         -- The first of each, and how far its index was read for them: to the last one, or to the end of what is due.
         SELECT r.id, r.flying, coalesce(own.ids, '{}') AS ids,

@@ -12,7 +12,7 @@ import pytest
 from console.downstream.terms import LEAST_RATE
 from schemas.settings.forwarding import Forwarding
 from tests.integration.conftest import Query
-from tests.integration.downstream import QUICK, Receiver, announce, deliver, forward, subscribe, tuned
+from tests.integration.downstream import QUICK, Receiver, announce, deliver, end_leases, forward, subscribe, tuned
 from workers.database.connections import connect_database
 from workers.delivery.forward import Forwarder
 from workers.delivery.lease import lease_due
@@ -153,6 +153,22 @@ def test_slow_deliveries_hold_up_none_of_the_same_subscription(quick: Workshop, 
     assert deliver(quick, 16) == {"done": 16}
     assert receiver.busiest >= 12
     assert receiver.times[-1] - receiver.times[0] < 2
+
+
+def test_more_subscriptions_than_places(workshop: Workshop, receiver: Receiver, query: Query) -> None:
+    """Each gets one before any gets its second, and in the end all of them get all, once."""
+    narrow = tuned(workshop, Forwarding(concurrency=4, allow_http=True, allow_private_addresses=True))
+    for _ in range(30):
+        subscribe(narrow, receiver.url)
+    for _ in range(3):
+        announce(narrow, "alert.created")
+    with connect_database(narrow.database_url, "test") as database:
+        first = [item for _ in range(8) for item in lease_due(database, 4, narrow.configuration.forwarding)]
+        assert len({item.subscription_id for item in first}) == 30
+        end_leases(database)
+    assert deliver(narrow, 90) == {"done": 90}
+    assert query("SELECT DISTINCT count(*) AS each FROM outbox GROUP BY subscription_id, state") == [{"each": 3}]
+    assert len({headers["webhook-id"] for headers, _body in receiver.received}) == 90
 
 
 def test_a_subscription_has_no_more_at_once_than_its_concurrency(quick: Workshop, receiver: Receiver) -> None:
