@@ -1,12 +1,16 @@
 """Lines of the log: JSON by default, for people when asked, and never a local variable of a traceback."""
 
+import io
 import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+
+from workers.telemetry.logs import Lines
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGURED = "import structlog; from {} import configure_logs; configure_logs(); log = structlog.get_logger()"
@@ -60,3 +64,26 @@ def test_another_format_stops_the_start(part: str) -> None:
     said = write_line(part, "xml")
     assert said.returncode != 0
     assert "LOG_FORMAT is 'xml'" in said.stderr
+
+
+def test_lines_that_go_together() -> None:
+    """What one thread tells together is written at once, in its order; what others tell meanwhile comes behind."""
+    written: list[str] = []
+
+    class File(io.StringIO):
+        def write(self, text: str) -> int:
+            written.append(text)
+            return len(text)
+
+    lines = Lines()
+    lines.file = File()
+    with lines.together():
+        lines.write("first\n")
+        other = threading.Thread(target=lines.write, args=("other\n",))
+        other.start()
+        lines.write("second\n")
+        lines.flush()
+        assert written == []
+    other.join()
+    lines.write("third\n")
+    assert written == ["first\nsecond\n", "other\n", "third\n"]

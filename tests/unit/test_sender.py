@@ -1,4 +1,4 @@
-"""One attempt to deliver: whatever there is to send, it ends with an answer. A session stands in for the network."""
+"""One attempt to deliver: whatever there is to send, it ends with an answer. The adapter is the test's."""
 
 import json
 from dataclasses import dataclass, field, replace
@@ -17,6 +17,7 @@ from schemas.settings.forwarding import Forwarding
 from tests.unit.messages import KEYRING, alert_of, read_ethoca
 from workers.delivery.clock import SharedClock
 from workers.delivery.lease import Item
+from workers.delivery.line import read_json
 from workers.delivery.send import Sender
 
 OWN = str(uuid4())
@@ -36,8 +37,8 @@ ITEM = Item(
 )
 
 
-class NoSession:
-    """A session that nothing may be sent by."""
+class NoAdapter:
+    """An adapter that nothing may be sent by."""
 
     def send(self, *_args: object, **_options: object) -> None:
         """Refuse."""
@@ -46,7 +47,7 @@ class NoSession:
 
 @dataclass
 class Refusing:
-    """A session whose receiver wants to be asked again at a date, and what was sent by it."""
+    """An adapter whose receiver wants to be asked again at a date, and what was sent by it."""
 
     retry_after: str
     sent: list[requests.PreparedRequest] = field(default_factory=list)
@@ -60,15 +61,15 @@ class Refusing:
         return response
 
 
-def sender(session: Any) -> Sender:  # noqa: ANN401 - what stands in for a session
-    """Return a sender with this session."""
-    return Sender(session, KEYRING, Forwarding(), SharedClock())
+def sender(adapter: Any) -> Sender:  # noqa: ANN401 - what stands in for one
+    """Return a sender with this adapter."""
+    return Sender(adapter, KEYRING, Forwarding(), SharedClock())
 
 
 @pytest.mark.parametrize("broken", [{"contact": "Ann \ud83d"}, {"alert": {"id": "A1"}}], ids=["text", "row"])
 def test_what_cannot_be_written_is_an_answer(broken: dict[str, Any]) -> None:
     """A body that cannot be made is a failure like any other, told by its kind alone: it would quote the alert."""
-    answer = sender(NoSession()).deliver(replace(ITEM, **broken))
+    answer = sender(NoAdapter()).deliver(replace(ITEM, **broken))
     assert answer.status is None
     assert answer.error is not None
     assert answer.error.startswith("the body cannot be made: ")
@@ -77,14 +78,27 @@ def test_what_cannot_be_written_is_an_answer(broken: dict[str, Any]) -> None:
 
 def test_every_time_is_that_which_all_workers_share() -> None:
     """A worker whose own clock is days off signs, counts the hours left and reckons a date by the database's."""
-    session = Refusing("")
-    sending = sender(session)
+    adapter = Refusing("")
+    sending = sender(adapter)
     sending.clock.offset = -10 * 86_400.0
     now = sending.clock.now()
-    session.retry_after = format_datetime(now + timedelta(seconds=600), usegmt=True)
+    adapter.retry_after = format_datetime(now + timedelta(seconds=600), usegmt=True)
     alert = alert_of(read_ethoca({}), respond_by=iso_time(now + timedelta(hours=5, minutes=30)))
     answer = sending.deliver(replace(ITEM, alert=alert.to_row()))
     assert 590 < answer.asked <= 600
-    (request,) = session.sent
+    (request,) = adapter.sent
     assert json.loads(request.body or "")["payload"]["hoursLeft"] == 5
     assert abs(int(request.headers["webhook-timestamp"]) - now.timestamp()) < 5
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        (b'{"a": [1.5, "\\u00fc"]}', {"a": [1.5, "ü"]}),
+        (b"1e400", float("inf")),
+        (b"99999999999999999999", 1e20),
+    ],
+)
+def test_whatever_the_database_holds_is_read(text: bytes, read: object) -> None:
+    """An alert with numbers beyond any bounds is read, too."""
+    assert read_json(text) == read

@@ -20,7 +20,7 @@ from workers.delivery.report import report_attempts
 from workers.delivery.send import Sender
 from workers.delivery.threads import Threads
 from workers.outgoing.guard import Resolve, resolve_name
-from workers.outgoing.transport import GuardedAdapter, Session
+from workers.outgoing.transport import GuardedAdapter
 from workers.settings import Workshop
 
 LONGEST_SLEEP = 1.0  # seconds without a look at the outbox, should a notification be missed
@@ -41,7 +41,7 @@ class Forwarder:
         self.adapter = GuardedAdapter(self.settings, resolve)
         self.clock = SharedClock()
         self.line = Line(workshop.database_url)
-        self.threads = Threads(lambda: Sender(Session(self.adapter), workshop.keyring, self.settings, self.clock))
+        self.threads = Threads(Sender(self.adapter, workshop.keyring, self.settings, self.clock))
         self.ahead: Ahead | None = None
         self.uncounted: dict[str, Run] = {}
 

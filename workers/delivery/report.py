@@ -7,13 +7,20 @@ import structlog
 from workers.delivery.circuit import Turn
 from workers.delivery.metrics import count_attempts
 from workers.delivery.record import Attempt
+from workers.telemetry.logs import LINES
 
 log = structlog.get_logger()
 
 
 def report_attempts(attempts: Sequence[Attempt], turns: Sequence[Turn]) -> None:
-    """One wide line per delivery: ids and numbers, never a URL, a header or a body. And one per turn."""
+    """Count attempts and turns, and log them."""
     count_attempts(attempts, turns)
+    with LINES.together():
+        tell_attempts(attempts, turns)
+
+
+def tell_attempts(attempts: Sequence[Attempt], turns: Sequence[Turn]) -> None:
+    """One wide line per delivery: ids and numbers, never a URL, a header or a body. And one per turn."""
     for attempt in attempts:
         item, answer, outcome = attempt.item, attempt.answer, attempt.outcome
         log.info(

@@ -24,16 +24,16 @@ from workers.delivery.policy import Answer, seconds_asked
 from workers.delivery.sign import open_credentials, signed_headers
 from workers.outgoing.guard import AddressRefused
 from workers.outgoing.limit import limit_attempt
-from workers.outgoing.transport import Session
+from workers.outgoing.transport import GuardedAdapter
 
 NO_TRACE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """What every delivery of one thread needs: its session, the keys, the settings and the time."""
+    """What every delivery needs: the connections, the keys, the settings and the time. All threads share it."""
 
-    session: Session
+    adapter: GuardedAdapter
     keyring: Keyring
     settings: Forwarding
     clock: SharedClock
@@ -70,9 +70,7 @@ class Sender:
         request.headers = CaseInsensitiveDict(
             {**signed_headers(item.outbox_id, self.clock.now(), body, credentials), **trace}
         )
-        response = self.session.send(
-            request, timeout=item.timeout or self.settings.timeout, allow_redirects=False, proxies={}
-        )
+        response = self.adapter.send(request, timeout=item.timeout or self.settings.timeout)
         return Answer(
             response.status_code,
             milliseconds_since(began),

@@ -4,7 +4,7 @@ import os
 import select
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
@@ -31,8 +31,8 @@ class Threads:
     enough     finished deliveries to wake the loop for
     """
 
-    def __init__(self, open_sender: Callable[[], Sender]) -> None:
-        self.open_sender = open_sender
+    def __init__(self, sender: Sender) -> None:
+        self.sender = sender
         self.threads: list[Thread] = []
         self.seats = Seats(self.begin)
         self.begun: SimpleQueue[Item | None] = SimpleQueue()
@@ -61,11 +61,10 @@ class Threads:
 
     def make_deliveries(self) -> None:
         """Be one of the threads: make one delivery after the other, until there is a None among them."""
-        sender = self.open_sender()
         while (item := self.begun.get()) is not None:
             following: Item | None = item
             while following is not None:
-                answer = make_delivery(sender, following)
+                answer = make_delivery(self.sender, following)
                 self.finished.append((following, answer))
                 if self.sleeping or len(self.finished) >= self.enough:
                     with suppress(BlockingIOError):  # a full pipe wakes as well

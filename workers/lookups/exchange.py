@@ -21,7 +21,21 @@ from workers.outgoing.addresses import Reach
 from workers.outgoing.guard import resolve_name
 from workers.outgoing.limit import LimitedTLS
 from workers.outgoing.pools import make_pool_classes
-from workers.outgoing.transport import Session
+
+
+class Session(requests.Session):
+    """A session that knows nothing of the environment, and does not even look at where a redirect leads."""
+
+    def __init__(self, adapter: HTTPAdapter) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.adapters.clear()
+        self.mount("https://", adapter)
+        self.mount("http://", adapter)
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - requests' own signature
+        """Return none, whatever an answer says."""
+        return None
 
 
 class LimitedAdapter(HTTPAdapter):

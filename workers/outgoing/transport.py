@@ -1,9 +1,9 @@
-"""Transport: `requests`, with connections of ours beneath it.
+"""Transport: the adapter by which `requests` delivers, with connections of ours beneath it.
 
-A session knows no proxy and no password of the environment, follows no redirect, keeps no cookie and repeats nothing.
-The adapter below it connects through the guard, verifies by one TLS context, and reads of an answer no more than is of
-use. All threads share the adapter's connections: one that is not in use serves whoever needs its host next, so that
-there are never more of a host than threads that deliver to it at once.
+It is used without a session, which would look for proxies, passwords, cookies and redirects at each delivery: here are
+none. It connects through the guard, verifies by one TLS context, and reads of an answer no more than is of use. All
+threads share it: a connection that is not in use serves whoever needs its host next, so that there are never more of a
+host than deliveries to it at once.
 """
 
 from http import HTTPStatus
@@ -26,26 +26,11 @@ MOST_ROUTES = 10_000
 ANSWER_READ = 4096  # bytes of an answer that are read before the connection is given up
 
 
-class Session(requests.Session):
-    """A session of one thread. Where a redirect leads is not even looked at."""
-
-    def __init__(self, adapter: HTTPAdapter) -> None:
-        super().__init__()
-        self.trust_env = False
-        self.adapters.clear()
-        self.mount("https://", adapter)
-        self.mount("http://", adapter)
-
-    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - requests' own signature
-        """Return none, whatever an answer says."""
-        return None
-
-
 class GuardedAdapter(HTTPAdapter):
     """Connections to receivers: guarded, kept open between deliveries. `resolve` stands in for the system's resolver.
 
-    The hooks that it overrides are those that requests has for it. What a session says of certificates is not asked:
-    every connection is verified.
+    The hooks that it overrides are those that requests has for it. Every connection is verified,
+    whoever asks for what.
     """
 
     def __init__(self, settings: Forwarding, resolve: Resolve = resolve_name) -> None:

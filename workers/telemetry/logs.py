@@ -3,13 +3,55 @@
 import json
 import logging
 import sys
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import RLock
+from typing import Any, TextIO, cast
 
 import orjson
 import structlog
 
 from schemas.settings.secret import ConfigurationError
 from schemas.telemetry.log_format import is_for_people, render_for_people
+
+
+class Lines:
+    """Where lines are written, one by one or several at once: to write lets other threads run, each time."""
+
+    def __init__(self) -> None:
+        self.file: TextIO = sys.stderr
+        self.kept: list[str] | None = None
+        self.lock = RLock()
+
+    def write(self, text: str) -> None:
+        """Write some text, or keep it."""
+        with self.lock:
+            if self.kept is None:
+                self.file.write(text)
+            else:
+                self.kept.append(text)
+
+    def flush(self) -> None:
+        """Have what is not kept arrive."""
+        with self.lock:
+            if self.kept is None:
+                self.file.flush()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Keep what this thread writes inside, and write it at the end. Other threads wait with theirs."""
+        with self.lock:
+            kept: list[str] = []
+            self.kept = kept
+            try:
+                yield
+            finally:
+                self.kept = None
+                self.file.write("".join(kept))
+                self.file.flush()
+
+
+LINES = Lines()
 
 
 def configure_logs(**_signal: object) -> None:
@@ -21,10 +63,11 @@ def configure_logs(**_signal: object) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    LINES.file = sys.stderr
     structlog.configure(
         processors=[*shared, *render_lines()],
         wrapper_class=structlog.make_filtering_bound_logger("info"),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", LINES)),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
