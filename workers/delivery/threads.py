@@ -24,7 +24,7 @@ SLOW = 0.2  # seconds after which a delivery is not waited for
 
 
 class Threads:
-    """Threads that deliver, and what they have in hand. All but `make_deliveries` belongs to the loop that leads them.
+    """Threads that deliver, and what they have in hand. All but `begin` and `make_deliveries` is the leading loop's.
 
     in_flight  (item, lease) -> since when, by `time.monotonic`; until its answer is recorded
     finished   what has an answer, in the order in which it came
@@ -51,13 +51,19 @@ class Threads:
         self.seats.take_in(items)
 
     def begin(self, item: Item) -> None:
-        """Give an item to a thread that has nothing to do."""
+        """Give an item to a thread that has nothing to do, or will soon. Raises RuntimeError when there can be none."""
         self.begun.put(item)
         if len(self.threads) < len(self.in_flight):
             # A process that ends does not wait for a receiver: what was not recorded is due again.
             thread = Thread(target=self.make_deliveries, name="deliver", daemon=True)
-            self.threads.append(thread)
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:  # the system has no more of them
+                if not self.threads:
+                    raise
+                log.warning("no_more_threads", deliveries_at_once=len(self.threads))
+            else:
+                self.threads.append(thread)
 
     def make_deliveries(self) -> None:
         """Be one of the threads: make one delivery after the other, until there is a None among them."""
