@@ -135,15 +135,6 @@ def test_what_hangs_at_the_end_of_a_run_is_recorded_by_the_next(
     assert len(receiver.received) == 1
 
 
-def test_a_quick_receiver_gets_one_after_the_other(quick: Workshop, receiver: Receiver) -> None:
-    """Where nothing is gained by several at once there are few, whatever is allowed."""
-    subscribe(quick, receiver.url)
-    for _ in range(100):
-        announce(quick, "alert.created")
-    assert deliver(quick, 100) == {"done": 100}
-    assert receiver.busiest <= 8
-
-
 def test_slow_deliveries_hold_up_none_of_the_same_subscription(quick: Workshop, receiver: Receiver) -> None:
     """Where each takes half a second, sixteen are made in one, not in eight."""
     receiver.pause = 0.5
