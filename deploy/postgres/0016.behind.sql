@@ -57,7 +57,8 @@ BEGIN
             WHERE EXISTS (
                 SELECT FROM outbox o
                 WHERE o.subscription_id = r.id AND o.state = 'due'
-                  AND o.due_at <= CASE WHEN r.probe THEN 'infinity' ELSE moment END)
+                  AND o.due_at <= CASE WHEN r.probe THEN 'infinity' ELSE moment END
+                  AND (o.due_at <= moment OR o.attempts > 0))
             LIMIT free
         ) several
     ), found AS MATERIALIZED (

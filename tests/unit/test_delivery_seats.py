@@ -1,5 +1,6 @@
 """Deliveries take seats: one after the other where receivers are quick, all at once where they are slow."""
 
+import threading
 import time
 from dataclasses import replace
 from uuid import uuid4
@@ -38,10 +39,10 @@ def test_quick_ones_come_one_after_the_other(row: Seats, begun: list[Item]) -> N
     row.take_in([first, second])
     row.look(0.0)
     assert begun == [first]
-    assert row.next_after(first) == second
+    assert row.next_after(first, 0.001, 0.001) == second
     row.take_in([third])
-    assert row.next_after(second) == third
-    assert row.next_after(third) is None
+    assert row.next_after(second, 0.001, 0.001) == third
+    assert row.next_after(third, 0.001, 0.001) is None
     assert begun == [first]
     (fourth,) = items(1)
     row.take_in([fourth])
@@ -59,7 +60,7 @@ def test_a_slow_one_gives_up_its_seat(row: Seats, begun: list[Item]) -> None:
     row.look(time.monotonic() + seats.PATIENCE)
     assert begun == [slow, second, third]
     assert row.seats == 2
-    assert row.next_after(slow) is None
+    assert row.next_after(slow, 0.001, 0.001) is None
 
 
 def test_where_all_are_slow_all_begin(row: Seats, begun: list[Item]) -> None:
@@ -72,6 +73,61 @@ def test_where_all_are_slow_all_begin(row: Seats, begun: list[Item]) -> None:
     assert counts == [3, 7, 15, 31, 63, 64]
     row.look(time.monotonic() + 1000)
     assert row.seats == 1
+
+
+def test_as_many_as_the_waiting_makes_room_for(row: Seats, begun: list[Item]) -> None:
+    """Where most of a delivery is waiting there are more seats, until all of Python is used; and then one again."""
+    several = items(10)
+    row.take_in(several)
+    for seconds in (0.0031, 0.0031, 0.001, 0.0031, 0.0031):  # now and then one waits in any case
+        row.next_after(several[0], seconds, 0.001)
+        assert row.seats == 1
+    row.next_after(several[0], 0.0031, 0.001)
+    assert row.seats == 2
+    for _ in range(3):
+        row.next_after(several[0], 0.0049, 0.001)
+    assert row.seats == 2  # two that take turns wait as long
+    for _ in range(3):
+        row.next_after(several[0], 0.0051, 0.001)
+    assert row.seats == 3
+    row.few_again_at = 0.0
+    row.take_in([])
+    assert row.seats == 1
+    assert begun == several[:1]
+
+
+def test_nobody_to_watch(row: Seats, begun: list[Item], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system has no thread for it, all begin at once, and who comes later as well."""
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    several = items(6)
+    row.take_in(several[:3])
+    row.take_in(several[3:])
+    assert begun == several
+
+
+def test_a_look_that_fails_is_not_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The watcher goes on."""
+    begun: list[Item] = []
+    failures = [RuntimeError("once")]
+    own = Seats(begun.append)
+
+    def look(_self: Seats, now: float) -> None:
+        if failures:
+            raise failures.pop()
+        look_really(own, now)
+
+    look_really = Seats.look
+    monkeypatch.setattr(Seats, "look", look)
+    own.take_in(items(5))
+    until = time.monotonic() + 10
+    while own.waiting and time.monotonic() < until:
+        time.sleep(0.005)
+    assert len(begun) == 5
+    own.close()
 
 
 def test_who_waits_when_it_ends_begins_at_once(row: Seats, begun: list[Item]) -> None:

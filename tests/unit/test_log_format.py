@@ -29,11 +29,27 @@ except LookupError:
 """
 
 
-def write_line(part: str, log_format: str) -> subprocess.CompletedProcess[str]:
+TWO_THREADS = """
+import threading
+from workers.telemetry.logs import LINES
+def alone():
+    for _ in range(4000):
+        log.info("alone")
+thread = threading.Thread(target=alone, daemon=True)
+thread.start()
+for _ in range(400):
+    with LINES.together():
+        for _ in range(10):
+            log.info("together")
+thread.join(30)
+"""
+
+
+def write_line(part: str, log_format: str, script: str = FAILING) -> subprocess.CompletedProcess[str]:
     """Have a part log an exception, in a process of its own."""
     environment = {"PATH": os.environ["PATH"], "LOG_FORMAT": log_format}
     return subprocess.run(
-        [sys.executable, "-c", PARTS[part] + "\n" + FAILING],
+        [sys.executable, "-c", PARTS[part] + "\n" + script],
         cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
 
@@ -67,7 +83,7 @@ def test_another_format_stops_the_start(part: str) -> None:
 
 
 def test_lines_that_go_together() -> None:
-    """What one thread tells together is written at once, in its order; what others tell meanwhile comes behind."""
+    """What one thread tells together is written at once, in its order; what others tell meanwhile waits for nothing."""
     written: list[str] = []
 
     class File(io.StringIO):
@@ -81,9 +97,20 @@ def test_lines_that_go_together() -> None:
         lines.write("first\n")
         other = threading.Thread(target=lines.write, args=("other\n",))
         other.start()
+        other.join(10)
+        assert written == ["other\n"]
         lines.write("second\n")
         lines.flush()
-        assert written == []
-    other.join()
+        assert written == ["other\n"]
     lines.write("third\n")
-    assert written == ["first\nsecond\n", "other\n", "third\n"]
+    with lines.together():
+        pass
+    assert written == ["other\n", "first\nsecond\n", "third\n"]
+
+
+def test_threads_that_log_beside_each_other() -> None:
+    """One that tells together and others that tell at once never wait for each other for good, nor lose a line."""
+    said = write_line("workers", "", TWO_THREADS)
+    assert said.returncode == 0, said.stderr
+    events = [json.loads(line)["event"] for line in said.stderr.splitlines()]
+    assert (events.count("together"), events.count("alone")) == (4000, 4000)

@@ -2,8 +2,9 @@
 
 Python runs one thread at a time. Threads that deliver to a quick receiver only take it from each other, at every word
 to a socket, and from one processor to another: a third of what a delivery costs. But who waits for a receiver needs no
-Python. So one delivery is made after the other, and one that is not over in PATIENCE seconds goes on without its seat,
-which is given to the next: a slow receiver holds up nobody. Where all are slow there are soon enough seats for all.
+Python. So there is one seat, in which one delivery is made after the other, and another one when a few of them have
+waited for longer than those in the other seats take Python. One that is not over in PATIENCE seconds goes on without
+its seat, which is given to the next: a slow receiver holds up nobody.
 """
 
 import time
@@ -11,10 +12,18 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from threading import Event, Thread
 
+import structlog
+
 from workers.delivery.lease import Item
 
+log = structlog.get_logger()
+
 PATIENCE = 0.003  # seconds
-FEW_AGAIN = 0.05  # seconds after which there is one seat again: when many deliver at once, all of them are slow
+MOSTLY = 2  # times as long a delivery has to wait as it works, for more of them to be worth while
+IN_A_ROW = (
+    3  # deliveries that do: one alone may have waited for the loop, which takes Python for a millisecond now and then
+)
+FEW_AGAIN = 0.1  # seconds after which there is one seat again: where many deliver at once, all of them wait
 
 
 class Seats:
@@ -31,6 +40,7 @@ class Seats:
         self.begin = begin
         self.seats = 1
         self.few_again_at = 0.0
+        self.waited = 0
         self.waiting: deque[Item] = deque()
         self.seated: dict[tuple[str, str], float] = {}
         self.crowded = Event()
@@ -39,15 +49,31 @@ class Seats:
 
     def take_in(self, items: Iterable[Item]) -> None:
         """Have these items delivered, in their order."""
+        self.take_back(time.monotonic())
         self.waiting.extend(items)
         self.fill()
         if self.waiting:
             self.crowded.set()
             if self.watcher.ident is None:
-                self.watcher.start()
+                self.start_watching()
 
-    def next_after(self, item: Item) -> Item | None:
-        """Return which item takes the seat of one that is over. None: that had lost its seat, or none waits."""
+    def start_watching(self) -> None:
+        """Start the thread that watches; without one, whoever waits begins at once."""
+        try:
+            self.watcher.start()
+        except RuntimeError:  # the system has no more of them
+            self.watcher = Thread(target=self.watch, name="seats", daemon=True)
+            self.begin_all()
+
+    def next_after(self, item: Item, seconds: float, busy: float) -> Item | None:
+        """Return which item takes the seat of one that is over. None: that had lost its seat, or none waits.
+
+        seconds  how long its delivery took
+        busy     for how much of it the thread had a processor
+        """
+        self.waited = self.waited + 1 if seconds - busy > MOSTLY * busy * self.seats else 0
+        if self.waited >= IN_A_ROW:
+            self.seats, self.waited = self.seats + 1, 0
         return None if self.seated.pop((item.outbox_id, item.lease), None) is None else self.seat_next()
 
     def fill(self) -> None:
@@ -68,7 +94,10 @@ class Seats:
         """While any wait, look after the seats."""
         while self.crowded.wait() and not self.closed:
             time.sleep(PATIENCE)
-            self.look(time.monotonic())
+            try:
+                self.look(time.monotonic())
+            except Exception:
+                log.exception("seats_not_looked_after")  # once; who waits must not wait for ever
             if not self.waiting:
                 self.crowded.clear()
                 if self.waiting or self.closed:  # since that look
@@ -79,11 +108,21 @@ class Seats:
         slow = [seated for seated, since in list(self.seated.items()) if now - since >= PATIENCE]
         for seated in slow:
             self.seated.pop(seated, None)
-        if now >= self.few_again_at:
-            self.seats, self.few_again_at = 1, now + FEW_AGAIN
-        elif len(slow) >= self.seats:
+        if not self.take_back(now) and len(slow) >= self.seats:
             self.seats *= 2
         self.fill()
+
+    def take_back(self, now: float) -> bool:
+        """Let there be one seat again, if it is time. Return whether it was."""
+        if now < self.few_again_at:
+            return False
+        self.seats, self.few_again_at = 1, now + FEW_AGAIN
+        return True
+
+    def begin_all(self) -> None:
+        """Let all that wait begin at once."""
+        while (item := self.seat_next()) is not None:
+            self.begin(item)
 
     def close(self) -> None:
         """Let all that wait begin at once, and end."""
@@ -91,5 +130,4 @@ class Seats:
         self.crowded.set()
         if self.watcher.ident is not None:
             self.watcher.join()
-        while (item := self.seat_next()) is not None:
-            self.begin(item)
+        self.begin_all()

@@ -27,6 +27,7 @@ class Threads:
     """Threads that deliver, and what they have in hand. All but `begin` and `make_deliveries` is the leading loop's.
 
     in_flight  (item, lease) -> since when, by `time.monotonic`; until its answer is recorded
+    under_way  those of them that have a thread, or are to be given one
     finished   what has an answer, in the order in which it came
     enough     finished deliveries to wake the loop for
     """
@@ -36,6 +37,7 @@ class Threads:
         self.threads: list[Thread] = []
         self.seats = Seats(self.begin)
         self.begun: SimpleQueue[Item | None] = SimpleQueue()
+        self.under_way: set[tuple[str, str]] = set()
         self.in_flight: dict[tuple[str, str], float] = {}
         self.finished: deque[tuple[Item, Answer]] = deque()
         self.enough = 1
@@ -51,31 +53,43 @@ class Threads:
         self.seats.take_in(items)
 
     def begin(self, item: Item) -> None:
-        """Give an item to a thread that has nothing to do, or will soon. Raises RuntimeError when there can be none."""
+        """Give an item to a thread that has nothing to do, or will soon."""
+        self.under_way.add((item.outbox_id, item.lease))
         self.begun.put(item)
-        if len(self.threads) < len(self.in_flight):
-            # A process that ends does not wait for a receiver: what was not recorded is due again.
-            thread = Thread(target=self.make_deliveries, name="deliver", daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:  # the system has no more of them
-                if not self.threads:
-                    raise
-                log.warning("no_more_threads", deliveries_at_once=len(self.threads))
-            else:
-                self.threads.append(thread)
+        if len(self.threads) < len(self.under_way):
+            self.start_thread()
+
+    def start_thread(self) -> None:
+        """Start a thread, if the system has any. No process waits for it when it ends: what is not recorded is due."""
+        thread = Thread(target=self.make_deliveries, name="deliver", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            log.warning("no_more_threads", deliveries_at_once=len(self.threads))
+        else:
+            self.threads.append(thread)
 
     def make_deliveries(self) -> None:
         """Be one of the threads: make one delivery after the other, until there is a None among them."""
         while (item := self.begun.get()) is not None:
             following: Item | None = item
             while following is not None:
-                answer = make_delivery(self.sender, following)
-                self.finished.append((following, answer))
-                if self.sleeping or len(self.finished) >= self.enough:
-                    with suppress(BlockingIOError):  # a full pipe wakes as well
-                        os.write(self.wakes, b"!")
-                following = self.seats.next_after(following)
+                following = self.deliver_one(following)
+
+    def deliver_one(self, item: Item) -> Item | None:
+        """Deliver an item, and return the one that this thread has to deliver next, if there is one."""
+        began, busy_before = time.perf_counter(), time.thread_time()
+        answer = make_delivery(self.sender, item)
+        busy, seconds = time.thread_time() - busy_before, time.perf_counter() - began
+        self.finished.append((item, answer))
+        if self.sleeping or len(self.finished) >= self.enough:
+            with suppress(BlockingIOError):  # a full pipe wakes as well
+                os.write(self.wakes, b"!")
+        following = self.seats.next_after(item, seconds, busy)
+        if following is not None:
+            self.under_way.add((following.outbox_id, following.lease))
+        self.under_way.discard((item.outbox_id, item.lease))
+        return following
 
     def let_go(self, done: Sequence[tuple[Item, Answer]]) -> None:
         """Forget what has been recorded: the first of those that finished."""
@@ -85,6 +99,8 @@ class Threads:
 
     def expect(self) -> None:
         """Set how many have to finish until the loop is woken: half of those that are not slow."""
+        if self.under_way and not self.threads:
+            self.start_thread()
         quick = time.monotonic() - SLOW
         self.enough = max(1, sum(since > quick for since in self.in_flight.values()) // 2)
 

@@ -3,9 +3,9 @@
 import json
 import logging
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import RLock
 from typing import Any, TextIO, cast
 
 import orjson
@@ -16,37 +16,38 @@ from schemas.telemetry.log_format import is_for_people, render_for_people
 
 
 class Lines:
-    """Where lines are written, one by one or several at once: to write lets other threads run, each time."""
+    """Where lines are written, one by one or several at once: to write lets other threads run, each time.
+
+    structlog calls it under a lock of its own. So nothing here waits for anything.
+    """
 
     def __init__(self) -> None:
         self.file: TextIO = sys.stderr
-        self.kept: list[str] | None = None
-        self.lock = RLock()
+        self.own = threading.local()
 
     def write(self, text: str) -> None:
         """Write some text, or keep it."""
-        with self.lock:
-            if self.kept is None:
-                self.file.write(text)
-            else:
-                self.kept.append(text)
+        kept: list[str] | None = getattr(self.own, "kept", None)
+        if kept is None:
+            self.file.write(text)
+        else:
+            kept.append(text)
 
     def flush(self) -> None:
         """Have what is not kept arrive."""
-        with self.lock:
-            if self.kept is None:
-                self.file.flush()
+        if getattr(self.own, "kept", None) is None:
+            self.file.flush()
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Keep what this thread writes inside, and write it at the end. Other threads wait with theirs."""
-        with self.lock:
-            kept: list[str] = []
-            self.kept = kept
-            try:
-                yield
-            finally:
-                self.kept = None
+        """Keep what this thread writes inside, and write it at the end."""
+        kept: list[str] = []
+        self.own.kept = kept
+        try:
+            yield
+        finally:
+            self.own.kept = None
+            if kept:
                 self.file.write("".join(kept))
                 self.file.flush()
 
