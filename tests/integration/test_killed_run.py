@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.e2e.processes import command_line
 from tests.e2e.running import ROOT, alive, descendants, wait_until
 
 EVERYTHING = ("ingress.app", "console.app", "celery", "valkey-server", "postgres", "console.command up")
@@ -26,13 +27,13 @@ def test_killed_run_leaves_nothing_behind(tmp_path: Path) -> None:
         assert wait_until(lambda: up.exists() or run.poll() is not None, 90), (tmp_path / "output").read_text()
         assert up.exists(), (tmp_path / "output").read_text()
         ran = descendants(run.pid)
-        commands = [Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode() for pid in ran]
+        commands = [command_line(pid) for pid in ran]
         assert [part for part in EVERYTHING if not any(part in command for command in commands)] == []
     finally:
         run.kill()
         run.wait()
     ended = wait_until(lambda: alive(ran) == [], 30)
-    left = [Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ") for pid in alive(ran)]
+    left = [command_line(pid) for pid in alive(ran)]
     for pid in alive(ran):
         os.kill(pid, signal.SIGKILL)
     assert ended, left
