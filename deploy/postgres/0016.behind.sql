@@ -51,7 +51,8 @@ BEGIN
     ), waiting AS MATERIALIZED (
         -- Those that have something due, least under way first, no more of them than there are places. Of each no more
         -- is looked at than about twice its share: what is due to another may have to wait for something earlier.
-        SELECT several.id, several.probe, several.flying, least(several.places, greatest(1, 2 * free / count(*) OVER ())) AS places
+        SELECT several.id, several.probe, several.flying,
+               least(several.places, greatest(1, 2 * free / count(*) OVER ())) AS places
         FROM (
             SELECT * FROM (SELECT * FROM room WHERE room.places > 0 ORDER BY room.flying, random()) r
             WHERE EXISTS (

@@ -20,9 +20,7 @@ log = structlog.get_logger()
 
 PATIENCE = 0.003  # seconds
 MOSTLY = 2  # times as long a delivery has to wait as it works, for more of them to be worth while
-IN_A_ROW = (
-    3  # deliveries that do: one alone may have waited for the loop, which takes Python for a millisecond now and then
-)
+IN_A_ROW = 3  # deliveries that do: one alone may have waited for the loop, which has Python now and then
 FEW_AGAIN = 0.1  # seconds after which there is one seat again: where many deliver at once, all of them wait
 
 

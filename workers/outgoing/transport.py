@@ -29,8 +29,8 @@ ANSWER_READ = 4096  # bytes of an answer that are read before the connection is 
 class GuardedAdapter(HTTPAdapter):
     """Connections to receivers: guarded, kept open between deliveries. `resolve` stands in for the system's resolver.
 
-    The hooks that it overrides are those that requests has for it. Every connection is verified,
-    whoever asks for what.
+    The hooks that it overrides are those that requests has for it. Every connection is verified, whoever
+    asks for what.
     """
 
     def __init__(self, settings: Forwarding, resolve: Resolve = resolve_name) -> None:
