@@ -85,9 +85,15 @@ class Buffer:
             return end_stretch(list(islice(self._kept, first, first + limit)), limit, self._horizon)
 
     def wait_beyond(self, place: int, seconds: float) -> None:
-        """Wait until there may be something after a place, at most so many seconds."""
+        """Wait until there may be something after a place, until woken, at most so many seconds."""
         with self._changed:
-            self._changed.wait_for(lambda: self._horizon is not None and self._horizon > place, seconds)
+            if self._horizon is None or self._horizon <= place:
+                self._changed.wait(seconds)
+
+    def wake(self) -> None:
+        """Let nobody wait any longer."""
+        with self._changed:
+            self._changed.notify_all()
 
 
 def end_stretch(found: list[Event], limit: int, horizon: int) -> Stretch:

@@ -41,11 +41,11 @@ class Feed:
         self._follower: threading.Thread | None = None
         self._buffer = Buffer()
         self.keeps = self._buffer.keeps
-        self.wait_beyond = self._buffer.wait_beyond
+        self.wait_beyond, self.wake = self._buffer.wait_beyond, self._buffer.wake
         self._lives: Callable[[], bool] = lambda: True
 
     def lives_while(self, alive: Callable[[], bool]) -> None:
-        """Let the streams end as soon as `alive` no longer holds: they would outlast the server's patience."""
+        """Let the streams end as soon as `alive` no longer holds and `wake` is called, or within a second."""
         self._lives = alive
 
     @property

@@ -55,11 +55,10 @@ BEGIN
                least(several.places, greatest(1, 2 * free / count(*) OVER ())) AS places
         FROM (
             SELECT * FROM (SELECT * FROM room WHERE room.places > 0 ORDER BY room.flying, random()) r
-            WHERE EXISTS (
-                SELECT FROM outbox o
-                WHERE o.subscription_id = r.id AND o.state = 'due'
-                  AND o.due_at <= CASE WHEN r.probe THEN 'infinity' ELSE moment END
-                  AND (o.due_at <= moment OR o.attempts > 0))
+            WHERE EXISTS (SELECT FROM outbox o
+                          WHERE o.subscription_id = r.id AND o.state = 'due' AND o.due_at <= moment)
+               OR r.probe AND EXISTS (SELECT FROM outbox o
+                                      WHERE o.subscription_id = r.id AND o.state = 'due' AND o.attempts > 0)
             LIMIT free
         ) several
     ), found AS MATERIALIZED (

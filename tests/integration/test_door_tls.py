@@ -6,6 +6,7 @@ import ssl
 import time
 from contextlib import ExitStack
 from dataclasses import replace
+from http.client import HTTPSConnection
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,13 @@ def admitted(sender: Sender) -> bool:
         return sender.push().status == 200
     except NO_CONNECTION:
         return False
+
+
+def kept_open(sender: Sender) -> HTTPSConnection | None:
+    """Push on a new connection and return it, unless the door ended it with its answer: its files had just changed."""
+    connection = sender.connect()
+    assert sender.push(connection=connection).status == 200
+    return connection if connection.sock is not None else None
 
 
 def test_certificates_that_get_no_connection(equipment: Equipment, certificates: CertificateFiles) -> None:
@@ -126,8 +134,7 @@ def test_server_certificate_and_revocations_rotate(
 
         client = read_pair(certificates.ca.parent, "client")
         assert client is not None
-        kept = sender.connect()
-        assert sender.push(connection=kept).status == 200
+        kept = wait_for(lambda: kept_open(sender))
         (tmp_path / "crl.pem").write_bytes(make_crl(authority, [client.certificate]))
         assert kept.sock.recv(1) == b""  # the door ends the connection by itself
         kept.close()
