@@ -1,0 +1,32 @@
+"""Those who wait at the feed's buffer."""
+
+import threading
+import time
+
+from console.feed.buffer import Buffer, Stretch
+
+PATIENCE = 30.0
+
+
+def test_who_waits_is_woken_by_news_and_by_the_end() -> None:
+    """Something beyond its place ends a wait, and so does being woken, long before its patience does."""
+    buffer = Buffer()
+    buffer.restart(5)
+    for end in (lambda: buffer.extend(Stretch([], 6)), buffer.wake):
+        waiter = threading.Thread(target=buffer.wait_beyond, args=(7, PATIENCE), daemon=True)
+        waiter.start()
+        deadline = time.monotonic() + PATIENCE / 3
+        while waiter.is_alive() and time.monotonic() < deadline:
+            end()  # again, since it may not have waited yet
+            waiter.join(0.01)
+        assert not waiter.is_alive()
+
+
+def test_nobody_waits_for_what_is_there() -> None:
+    """Behind the horizon there is nothing to wait for."""
+    buffer = Buffer()
+    buffer.restart(5)
+    waiter = threading.Thread(target=buffer.wait_beyond, args=(4, PATIENCE), daemon=True)
+    waiter.start()
+    waiter.join(PATIENCE / 3)
+    assert not waiter.is_alive()
