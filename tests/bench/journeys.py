@@ -59,8 +59,11 @@ def follow(environment: Mapping[str, str], rate: int, seconds: int) -> Journeys:
 
 
 def note_rows(database_url: str, journeys: Journeys, total: int, looking: threading.Event) -> None:
-    """Note when each row becomes visible. A position that was passed over may come later: its drain is still at it."""
-    with psycopg.connect(database_url, autocommit=True) as database:
+    """Note when each row becomes visible. A position that was passed over may come later: its drain is still at it.
+
+    Asked of the index: reading a small table through, as it plans by itself, is a fifth of a processor at 500 a second.
+    """
+    with psycopg.connect(database_url, autocommit=True, options="-c enable_seqscan=off") as database:
         (first,) = database.execute("SELECT coalesce(max(position), 0) FROM alerts").fetchone() or (0,)
         last, passed_over = first, set[int]()
         looking.set()
