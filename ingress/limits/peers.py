@@ -1,8 +1,10 @@
 """What counts as one address."""
 
 import ipaddress
+from functools import lru_cache
 
 
+@lru_cache(maxsize=4096)
 def network_of(address: str) -> str:
     """Return what counts as one address: an IPv4 address, or the /64 of an IPv6 one, which is one host's to fill."""
     try:
