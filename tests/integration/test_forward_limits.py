@@ -9,11 +9,13 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
+import workers.delivery.forward
 from console.downstream.terms import LEAST_RATE
 from schemas.settings.forwarding import Forwarding
 from tests.integration.conftest import Query
 from tests.integration.downstream import QUICK, Receiver, announce, deliver, end_leases, forward, subscribe, tuned
 from workers.database.connections import connect_database
+from workers.deadline import Deadline
 from workers.delivery.forward import Forwarder
 from workers.delivery.lease import lease_due
 from workers.settings import Workshop
@@ -160,6 +162,27 @@ def test_more_subscriptions_than_places(workshop: Workshop, receiver: Receiver, 
     assert deliver(narrow, 90) == {"done": 90}
     assert query("SELECT DISTINCT count(*) AS each FROM outbox GROUP BY subscription_id, state") == [{"each": 3}]
     assert len({headers["webhook-id"] for headers, _body in receiver.received}) == 90
+
+
+@pytest.mark.parametrize("left_due", [0, 6], ids=["nothing left due", "more due"])
+def test_several_that_leave_nothing_due_are_gathered(
+    quick: Workshop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, left_due: int
+) -> None:
+    """What is announced meanwhile waits with them for one turn; where more is due already that comes at once."""
+    monkeypatch.setattr(workers.delivery.forward, "GATHER", 2.0)
+    subscribe(quick, receiver.url, concurrency=6)
+    for _ in range(6 + left_due):
+        announce(quick, "alert.created")
+    forwarder = Forwarder(quick)
+    with forwarder.line.listen() as database:
+        assert forwarder.take_turn(database) == {}
+        meanwhile = threading.Timer(0.2, announce, (quick, "alert.created"))
+        meanwhile.start()
+        forwarder.rest(database, Deadline(20))
+        assert (time.monotonic() - forwarder.began >= 2.0) == (left_due == 0)
+        assert left_due or forwarder.take_turn(database) == {"done": 6}
+        meanwhile.join()
+    forwarder.finish()
 
 
 def test_a_subscription_has_no_more_at_once_than_its_concurrency(quick: Workshop, receiver: Receiver) -> None:

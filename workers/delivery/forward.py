@@ -5,6 +5,7 @@ finishes is recorded, and its place is leased out again. Nor does it hold the en
 is recorded by the next one.
 """
 
+import time
 from collections import Counter
 
 from workers.database.connections import Database
@@ -26,12 +27,15 @@ from workers.settings import Workshop
 LONGEST_SLEEP = 1.0  # seconds without a look at the outbox, should a notification be missed
 SHORTEST_SLEEP = 0.05  # seconds before another look, when what is due cannot be leased now
 FEW = 4  # deliveries
+MANY = 24
 GATHER = 0.02  # seconds that finished deliveries are gathered for, to be recorded together
 
 
 class Forwarder:
     """The deliveries of one run after another: connections to receivers stay open from run to run.
 
+    began      when the last turn began, by `time.monotonic`
+    had        how many deliveries it recorded and leased
     uncounted  by subscription id, how attempts went that have yet to be counted: somebody held its row
     """
 
@@ -42,6 +46,8 @@ class Forwarder:
         self.clock = SharedClock()
         self.line = Line(workshop.database_url)
         self.threads = Threads(Sender(self.adapter, workshop.keyring, self.settings, self.clock))
+        self.began = 0.0
+        self.had = 0
         self.ahead: Ahead | None = None
         self.uncounted: dict[str, Run] = {}
 
@@ -77,31 +83,34 @@ class Forwarder:
 
     def take_turn(self, database: Database) -> Counter[str]:
         """Record what has finished, lease what is due, and only then tell of it: no receiver waits for a log line."""
+        self.began = time.monotonic()
         self.line.announced = False
         self.ahead = None
         attempts, turns = self.record_finished(database)
+        self.had = len(attempts)
         try:
             # A few that came by themselves mostly leave nothing behind, and to look is cheaper than to lease.
             if 0 < len(attempts) <= FEW and not self.threads.in_flight:
                 self.ahead = look_ahead(database)
             if self.ahead is None or self.ahead.ready:
                 self.ahead = None
-                self.lease_more(database)
+                self.had += self.lease_more(database)
         finally:
             report_attempts(attempts, turns)
         return Counter(attempt.outcome.verdict for attempt in attempts)
 
-    def lease_more(self, database: Database) -> None:
+    def lease_more(self, database: Database) -> int:
         """Lease as much as there are places for, and hand it to the threads: first what waits for no contact."""
         free = self.settings.concurrency - len(self.threads.in_flight)
         if free <= 0:
-            return
+            return 0
         items = lease_due(database, free, self.settings)
         self.threads.hand_out([item for item in items if not gets_contact(item)])
         personal = [item for item in items if gets_contact(item)]
         with given_back_on_failure(database, personal):
             complete = add_contacts(database, personal, self.workshop.configuration, self.workshop.keyring)
         self.threads.hand_out(complete)
+        return len(items)
 
     def record_finished(self, database: Database) -> tuple[list[Attempt], list[Turn]]:
         """Record what has finished. It stays with the threads until that is committed."""
@@ -124,10 +133,15 @@ class Forwarder:
         """Sleep until deliveries finish, or something is announced or falls due; a second at most.
 
         One that is alone is recorded at once, a crowd together: half of those that are not slow, or what finishes in
-        GATHER seconds.
+        GATHER seconds. Where several come at a time and nothing is left due, turns begin GATHER seconds apart.
         """
         threads = self.threads
         threads.expect()
+        if FEW < self.had < MANY:
+            self.ahead = self.ahead or look_ahead(database)
+            if not self.ahead.ready:
+                self.gather()
+                return
         if threads.in_flight and (self.wait(GATHER) or threads.finished):
             return
         threads.sleeping = True
@@ -138,6 +152,12 @@ class Forwarder:
                 self.wait(longest if due_in is None else min(longest, max(due_in, SHORTEST_SLEEP)))
         finally:
             threads.sleeping = False
+
+    def gather(self) -> None:
+        """Sleep until GATHER seconds after the turn's begin, whatever is announced, or until many have finished."""
+        self.threads.enough = MANY
+        while len(self.threads.finished) < MANY and (left := self.began + GATHER - time.monotonic()) > 0:
+            self.threads.wait(self.line, left)
 
     def wait(self, seconds: float) -> bool:
         """Sleep until a delivery finishes or something is announced. Return whether that was so."""
