@@ -12,7 +12,8 @@ from psycopg.rows import dict_row
 from console.books.workers import LIVE_SECONDS, find_sessions
 from console.connections import Database
 from workers.database.connections import connect_database
-from workers.delivery.forward import LONGEST_SLEEP, Forwarder
+from workers.delivery.forward import Forwarder
+from workers.delivery.pauses import LONGEST_SLEEP
 from workers.settings import Workshop
 
 

@@ -9,13 +9,12 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-import workers.delivery.forward
+import workers.delivery.pauses
 from console.downstream.terms import LEAST_RATE
 from schemas.settings.forwarding import Forwarding
 from tests.integration.conftest import Query
 from tests.integration.downstream import QUICK, Receiver, announce, deliver, end_leases, forward, subscribe, tuned
 from workers.database.connections import connect_database
-from workers.deadline import Deadline
 from workers.delivery.forward import Forwarder
 from workers.delivery.lease import lease_due
 from workers.settings import Workshop
@@ -169,7 +168,7 @@ def test_several_that_leave_nothing_due_are_gathered(
     quick: Workshop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, left_due: int
 ) -> None:
     """What is announced meanwhile waits with them for one turn; where more is due already that comes at once."""
-    monkeypatch.setattr(workers.delivery.forward, "GATHER", 2.0)
+    monkeypatch.setattr(workers.delivery.pauses, "GATHER", 2.0)
     subscribe(quick, receiver.url, concurrency=6)
     for _ in range(6 + left_due):
         announce(quick, "alert.created")
@@ -178,8 +177,8 @@ def test_several_that_leave_nothing_due_are_gathered(
         assert forwarder.take_turn(database) == {}
         meanwhile = threading.Timer(0.2, announce, (quick, "alert.created"))
         meanwhile.start()
-        forwarder.rest(database, Deadline(20))
-        assert (time.monotonic() - forwarder.began >= 2.0) == (left_due == 0)
+        forwarder.pauses.rest(database, 20.0)
+        assert (time.monotonic() - forwarder.pauses.began >= 2.0) == (left_due == 0)
         assert left_due or forwarder.take_turn(database) == {"done": 6}
         meanwhile.join()
     forwarder.finish()

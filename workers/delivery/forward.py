@@ -5,7 +5,6 @@ finishes is recorded, and its place is leased out again. Nor does it hold the en
 is recorded by the next one.
 """
 
-import time
 from collections import Counter
 
 from workers.database.connections import Database
@@ -14,8 +13,9 @@ from workers.delivery.circuit import Run, Turn
 from workers.delivery.clock import SharedClock
 from workers.delivery.contact import add_contacts, gets_contact
 from workers.delivery.give_back import given_back_on_failure
-from workers.delivery.lease import Ahead, lease_due, look_ahead
+from workers.delivery.lease import lease_due
 from workers.delivery.line import Line
+from workers.delivery.pauses import LONGEST_SLEEP, SHORTEST_SLEEP, Pauses
 from workers.delivery.record import Attempt, record_each
 from workers.delivery.report import report_attempts
 from workers.delivery.send import Sender
@@ -24,18 +24,10 @@ from workers.outgoing.guard import Resolve, resolve_name
 from workers.outgoing.transport import GuardedAdapter
 from workers.settings import Workshop
 
-LONGEST_SLEEP = 1.0  # seconds without a look at the outbox, should a notification be missed
-SHORTEST_SLEEP = 0.05  # seconds before another look, when what is due cannot be leased now
-FEW = 4  # deliveries
-MANY = 24
-GATHER = 0.02  # seconds that finished deliveries are gathered for, to be recorded together
-
 
 class Forwarder:
     """The deliveries of one run after another: connections to receivers stay open from run to run.
 
-    began      when the last turn began, by `time.monotonic`
-    had        how many deliveries it recorded and leased
     uncounted  by subscription id, how attempts went that have yet to be counted: somebody held its row
     """
 
@@ -46,9 +38,7 @@ class Forwarder:
         self.clock = SharedClock()
         self.line = Line(workshop.database_url)
         self.threads = Threads(Sender(self.adapter, workshop.keyring, self.settings, self.clock))
-        self.began = 0.0
-        self.had = 0
-        self.ahead: Ahead | None = None
+        self.pauses = Pauses(self.threads, self.line)
         self.uncounted: dict[str, Run] = {}
 
     def run(self, seconds: float) -> Counter[str]:
@@ -59,12 +49,13 @@ class Forwarder:
             self.clock.set_by(database)
             while deadline.left() > 0:
                 verdicts.update(self.take_turn(database))
-                self.rest(database, deadline)
+                longest = SHORTEST_SLEEP if self.uncounted else LONGEST_SLEEP
+                self.pauses.rest(database, min(longest, deadline.left()))
             self.threads.sleeping = STOPPING.is_set()
             while self.threads.in_flight and STOPPING.is_set():
                 self.line.announced = False
                 if not self.threads.finished:
-                    self.wait(LONGEST_SLEEP)
+                    self.pauses.wait(LONGEST_SLEEP)
                 verdicts.update(self.record_last(database))
         return verdicts
 
@@ -83,18 +74,12 @@ class Forwarder:
 
     def take_turn(self, database: Database) -> Counter[str]:
         """Record what has finished, lease what is due, and only then tell of it: no receiver waits for a log line."""
-        self.began = time.monotonic()
-        self.line.announced = False
-        self.ahead = None
+        self.pauses.end()
         attempts, turns = self.record_finished(database)
-        self.had = len(attempts)
+        self.pauses.had = len(attempts)
         try:
-            # A few that came by themselves mostly leave nothing behind, and to look is cheaper than to lease.
-            if 0 < len(attempts) <= FEW and not self.threads.in_flight:
-                self.ahead = look_ahead(database)
-            if self.ahead is None or self.ahead.ready:
-                self.ahead = None
-                self.had += self.lease_more(database)
+            if not self.pauses.finds_nothing_due(database):
+                self.pauses.had += self.lease_more(database)
         finally:
             report_attempts(attempts, turns)
         return Counter(attempt.outcome.verdict for attempt in attempts)
@@ -128,37 +113,3 @@ class Forwarder:
         attempts, turns = self.record_finished(database)
         report_attempts(attempts, turns)
         return Counter(attempt.outcome.verdict for attempt in attempts)
-
-    def rest(self, database: Database, deadline: Deadline) -> None:
-        """Sleep until deliveries finish, or something is announced or falls due; a second at most.
-
-        One that is alone is recorded at once, a crowd together: half of those that are not slow, or what finishes in
-        GATHER seconds. Where several come at a time and nothing is left due, turns begin GATHER seconds apart.
-        """
-        threads = self.threads
-        threads.expect()
-        if FEW < self.had < MANY:
-            self.ahead = self.ahead or look_ahead(database)
-            if not self.ahead.ready:
-                self.gather()
-                return
-        if threads.in_flight and (self.wait(GATHER) or threads.finished):
-            return
-        threads.sleeping = True
-        try:
-            due_in = (self.ahead or look_ahead(database)).due_in
-            longest = min(SHORTEST_SLEEP if self.uncounted else LONGEST_SLEEP, deadline.left())
-            if not threads.finished:
-                self.wait(longest if due_in is None else min(longest, max(due_in, SHORTEST_SLEEP)))
-        finally:
-            threads.sleeping = False
-
-    def gather(self) -> None:
-        """Sleep until GATHER seconds after the turn's begin, whatever is announced, or until many have finished."""
-        self.threads.enough = MANY
-        while len(self.threads.finished) < MANY and (left := self.began + GATHER - time.monotonic()) > 0:
-            self.threads.wait(self.line, left)
-
-    def wait(self, seconds: float) -> bool:
-        """Sleep until a delivery finishes or something is announced. Return whether that was so."""
-        return self.line.announced or self.threads.wait(self.line, seconds)
