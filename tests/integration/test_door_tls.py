@@ -135,6 +135,7 @@ def test_server_certificate_and_revocations_rotate(
         client = read_pair(certificates.ca.parent, "client")
         assert client is not None
         kept = wait_for(lambda: kept_open(sender))
+        assert kept is not None
         (tmp_path / "crl.pem").write_bytes(make_crl(authority, [client.certificate]))
         assert kept.sock.recv(1) == b""  # the door ends the connection by itself
         kept.close()

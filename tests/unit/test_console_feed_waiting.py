@@ -2,24 +2,27 @@
 
 import threading
 import time
+from collections.abc import Callable
+
+import pytest
 
 from console.feed.buffer import Buffer, Stretch
 
 PATIENCE = 30.0
 
 
-def test_who_waits_is_woken_by_news_and_by_the_end() -> None:
-    """Something beyond its place ends a wait, and so does being woken, long before its patience does."""
+@pytest.mark.parametrize("end", [lambda buffer: buffer.extend(Stretch([], 6)), Buffer.wake], ids=["news", "the end"])
+def test_who_waits_is_woken(end: Callable[[Buffer], None]) -> None:
+    """Something new ends a wait, and so does being woken, long before its patience does."""
     buffer = Buffer()
     buffer.restart(5)
-    for end in (lambda: buffer.extend(Stretch([], 6)), buffer.wake):
-        waiter = threading.Thread(target=buffer.wait_beyond, args=(7, PATIENCE), daemon=True)
-        waiter.start()
-        deadline = time.monotonic() + PATIENCE / 3
-        while waiter.is_alive() and time.monotonic() < deadline:
-            end()  # again, since it may not have waited yet
-            waiter.join(0.01)
-        assert not waiter.is_alive()
+    waiter = threading.Thread(target=buffer.wait_beyond, args=(7, PATIENCE), daemon=True)
+    waiter.start()
+    deadline = time.monotonic() + PATIENCE / 3
+    while waiter.is_alive() and time.monotonic() < deadline:
+        end(buffer)  # again, since it may not have waited yet
+        waiter.join(0.01)
+    assert not waiter.is_alive()
 
 
 def test_nobody_waits_for_what_is_there() -> None:
