@@ -45,7 +45,7 @@ class Feed:
         self._lives: Callable[[], bool] = lambda: True
 
     def lives_while(self, alive: Callable[[], bool]) -> None:
-        """Let the streams end as soon as `alive` no longer holds and `wake` is called, or within a second."""
+        """Let the streams end as soon as `alive` no longer holds: at once when `wake` is called, too."""
         self._lives = alive
 
     @property

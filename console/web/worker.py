@@ -18,8 +18,9 @@ class ConsoleWorker(DiscreetWorker):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to stop, and let the streams see it at once; not in here, where their lock may be another thread's."""
-        super().handle_exit(sig, frame)
-        self.method_queue.defer(lambda: self.wsgi.extensions["feed"].wake())
+        if self.alive:
+            super().handle_exit(sig, frame)
+            self.method_queue.defer(lambda: self.wsgi.extensions["feed"].wake())
 
     def present(self, verdict: Verdict) -> tuple[Mapping[str, str], bytes]:
         """Return a problem with the headers that every answer has."""

@@ -55,10 +55,11 @@ BEGIN
                least(several.places, greatest(1, 2 * free / count(*) OVER ())) AS places
         FROM (
             SELECT * FROM (SELECT * FROM room WHERE room.places > 0 ORDER BY room.flying, random()) r
-            WHERE EXISTS (SELECT FROM outbox o
-                          WHERE o.subscription_id = r.id AND o.state = 'due' AND o.due_at <= moment)
-               OR r.probe AND EXISTS (SELECT FROM outbox o
-                                      WHERE o.subscription_id = r.id AND o.state = 'due' AND o.attempts > 0)
+            -- Not as EXISTS, which may read all that is due at once: one look into the index for each.
+            WHERE (SELECT true FROM outbox o
+                   WHERE o.subscription_id = r.id AND o.state = 'due' AND o.due_at <= moment LIMIT 1)
+               OR r.probe AND (SELECT true FROM outbox o
+                               WHERE o.subscription_id = r.id AND o.state = 'due' AND o.attempts > 0 LIMIT 1)
             LIMIT free
         ) several
     ), found AS MATERIALIZED (

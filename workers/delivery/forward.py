@@ -49,8 +49,7 @@ class Forwarder:
             self.clock.set_by(database)
             while deadline.left() > 0:
                 verdicts.update(self.take_turn(database))
-                longest = SHORTEST_SLEEP if self.uncounted else LONGEST_SLEEP
-                self.pauses.rest(database, min(longest, deadline.left()))
+                self.pauses.rest(database, deadline, SHORTEST_SLEEP if self.uncounted else LONGEST_SLEEP)
             self.threads.sleeping = STOPPING.is_set()
             while self.threads.in_flight and STOPPING.is_set():
                 self.line.announced = False

@@ -8,6 +8,7 @@ much as a few deliveries, and no receiver minds.
 import time
 
 from workers.database.connections import Database
+from workers.deadline import Deadline
 from workers.delivery.lease import Ahead, look_ahead
 from workers.delivery.line import Line
 from workers.delivery.threads import Threads
@@ -43,27 +44,30 @@ class Pauses:
 
     def finds_nothing_due(self, database: Database) -> bool:
         """Look, where that is cheaper than to lease: a few that came by themselves mostly leave nothing behind."""
-        if not 0 < self.had <= FEW or self.threads.in_flight:
-            return False
+        return 0 < self.had <= FEW and not self.threads.in_flight and self.left_nothing_due(database)
+
+    def left_nothing_due(self, database: Database) -> bool:
+        """Look at the outbox, and say whether nothing could be leased."""
         ahead = look_ahead(database)
         self.ahead = None if ahead.ready else ahead
         return not ahead.ready
 
-    def rest(self, database: Database, longest: float) -> None:
-        """Sleep until deliveries finish, or something is announced or falls due; so many seconds at most."""
+    def rest(self, database: Database, deadline: Deadline, longest: float = LONGEST_SLEEP) -> None:
+        """Gather; then sleep until deliveries finish, something is announced or falls due, at most so many seconds."""
         threads = self.threads
         threads.expect()
-        if FEW < self.had < MANY:
-            self.ahead = self.ahead or look_ahead(database)
-            if not self.ahead.ready:
-                self.gather()
+        if FEW < self.had < MANY and self.left_nothing_due(database):
+            self.gather()
+            if self.line.announced or threads.finished:
                 return
+            threads.expect()
         if threads.in_flight and (self.wait(GATHER) or threads.finished):
             return
         threads.sleeping = True
         try:
             due_in = (self.ahead or look_ahead(database)).due_in
             if not threads.finished:
+                longest = min(longest, deadline.left())
                 self.wait(longest if due_in is None else min(longest, max(due_in, SHORTEST_SLEEP)))
         finally:
             threads.sleeping = False
