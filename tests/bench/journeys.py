@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import psycopg
 import redis
 
-from tests.bench.pace import Pace, send_at_pace
+from tests.bench.pace import Pace, Sent, send_at_pace
 from tests.e2e.bodies import fresh_id
 from tests.e2e.window import received, wait_for
 
@@ -39,23 +39,34 @@ def follow(environment: Mapping[str, str], rate: int, seconds: int) -> Journeys:
     looker = threading.Thread(target=note_rows, args=(environment["DATABASE_URL"], journeys, total, looking))
     looker.start()
     looking.wait()
+    sent = push(environment, rate, seconds, journeys)
+    looker.join(120)
+    journeys.visible = [journeys.seen_at[alert_id] - due for alert_id, (due, _) in sent.items()]
+    if rate <= DELIVERED_UP_TO:
+        deliveries = note_deliveries(environment, set(sent))
+        journeys.delivered = [deliveries[alert_id] - due for alert_id, (due, _) in sent.items()]
+    append_bare(environment, rate, seconds, journeys)
+    return journeys
+
+
+def push(environment: Mapping[str, str], rate: int, seconds: int, journeys: Journeys) -> Sent:
+    """Push at a pace, and note how long each acknowledgement took."""
     authorization = "Basic " + base64.b64encode(environment["ETHOCA_BASIC"].encode()).decode()
     pace = Pace(
         rate, seconds, journeys.marker, environment["JOURNAL_URL"], int(urlsplit(environment["PUSH_URL"]).port or 443),
         environment["CA_CERT"], environment["CLIENT_CERT"], environment["CLIENT_KEY"], authorization,
     )  # fmt: skip
     sent = send_at_pace(pace)
-    looker.join(120)
     journeys.acknowledged = {alert_id: took for alert_id, (_, took) in sent.items()}
-    journeys.visible = [journeys.seen_at[alert_id] - due for alert_id, (due, _) in sent.items()]
-    if rate <= DELIVERED_UP_TO:
-        deliveries = note_deliveries(environment, set(sent))
-        journeys.delivered = [deliveries[alert_id] - due for alert_id, (due, _) in sent.items()]
+    return sent
+
+
+def append_bare(environment: Mapping[str, str], rate: int, seconds: int, journeys: Journeys) -> None:
+    """Append at the same pace to a stream of its own, and note how long each took."""
     bare = send_at_pace(Pace(rate, seconds, journeys.marker, environment["JOURNAL_URL"]))
     journeys.appended = [took for _, took in bare.values()]
     with redis.Redis.from_url(environment["JOURNAL_URL"], protocol=2) as client:
         client.delete(f"bench:{journeys.marker}")
-    return journeys
 
 
 def note_rows(database_url: str, journeys: Journeys, total: int, looking: threading.Event) -> None:

@@ -11,10 +11,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from tests.bench.journeys import Journeys, follow
+import psutil
+
+from tests.bench.journeys import Journeys, append_bare, follow, push
 from tests.bench.report import Report
 from tests.e2e.running import Stack
 
@@ -29,7 +32,7 @@ GOALS = {
 
 
 def measure_latencies(tell: Callable[[str], object]) -> list[Report]:
-    """Measure every pace, one alert after an idle minute, and the last pace without deliveries; return the table."""
+    """Measure every pace, one alert after an idle minute, the last pace without deliveries, without workers."""
     report = Report("push to …, ms", ("pace", "station", "p50", "p99", "p99.9", "most", "goal"))
     with tempfile.TemporaryDirectory(prefix="alert-intake-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -49,6 +52,12 @@ def measure_latencies(tell: Callable[[str], object]) -> list[Report]:
             tell(f"latency: {rate} alerts/s for {seconds} s, nothing forwarded")
             pause_receiver(stack)
             describe(report, f"{rate}/s, nothing forwarded", follow(stack.facts, rate, seconds))
+            tell(f"latency: {rate} alerts/s for {seconds} s, the workers stopped")
+            journeys = Journeys()
+            with stopped_workers(stack):
+                push(stack.facts, rate, seconds, journeys)
+                append_bare(stack.facts, rate, seconds, journeys)
+            describe(report, f"{rate}/s, workers stopped", journeys)
         finally:
             if stack.process is not None:
                 stack.stop()
@@ -60,6 +69,21 @@ def pause_receiver(stack: Stack) -> None:
     command = [sys.executable, "-m", "console.command", "subscriptions", "pause", "local-receiver"]
     environment = os.environ | stack.facts | {"ALERT_INTAKE_CONFIG": str(stack.var / "config.toml")}
     subprocess.run(command, env=environment, check=True, capture_output=True)
+
+
+@contextmanager
+def stopped_workers(stack: Stack) -> Iterator[None]:
+    """Let no worker have a processor inside: the door and its journal have them for themselves."""
+    assert stack.process is not None
+    parts = psutil.Process(stack.process.pid).children(recursive=True)
+    workers = [part for part in parts if "workers.app" in part.cmdline()]
+    for worker in workers:
+        worker.suspend()
+    try:
+        yield
+    finally:
+        for worker in workers:
+            worker.resume()
 
 
 def describe(report: Report, pace: str, journeys: Journeys) -> None:
