@@ -73,7 +73,7 @@ class Forwarder:
 
     def take_turn(self, database: Database) -> Counter[str]:
         """Record what has finished, lease what is due, and only then tell of it: no receiver waits for a log line."""
-        self.pauses.end()
+        self.pauses.begin_turn()
         attempts, turns = self.record_finished(database)
         self.pauses.had = len(attempts)
         try:

@@ -35,8 +35,8 @@ class Pauses:
         self.had = 0
         self.ahead: Ahead | None = None
 
-    def end(self) -> None:
-        """Note that a turn begins."""
+    def begin_turn(self) -> None:
+        """End a pause: what is announced from now on is for the turn after this one."""
         self.began = time.monotonic()
         self.had = 0
         self.ahead = None

@@ -24,7 +24,9 @@ SLOW = 0.2  # seconds after which a delivery is not waited for
 
 
 class Threads:
-    """Threads that deliver, and what they have in hand. All but `begin` and `make_deliveries` is the leading loop's.
+    """Threads that deliver, and what they have in hand.
+
+    The leading loop calls all of it, the threads and the watcher of the seats `begin`, and so `start_thread`, too.
 
     in_flight  (item, lease) -> since when, by `time.monotonic`; until its answer is recorded
     under_way  those of them that have a thread, or are to be given one
@@ -98,7 +100,10 @@ class Threads:
             self.in_flight.pop((item.outbox_id, item.lease), None)
 
     def expect(self) -> None:
-        """Set how many have to finish until the loop is woken: half of those that are not slow."""
+        """Set how many have to finish until the loop is woken: half of those that are not slow.
+
+        Whoever could be given no thread, since the system had none, gets one now if it has.
+        """
         if self.under_way and not self.threads:
             self.start_thread()
         quick = time.monotonic() - SLOW
