@@ -1,13 +1,16 @@
 """The tasks. Each opens what it needs, works for a few seconds, and ends, so that a warm shutdown ends in time."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from queue import Empty, SimpleQueue
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 from billiard import current_process
 
 from workers.app import app
+from workers.database.kept import Kept
 from workers.delivery.forward import Forwarder
 from workers.intake.drain import drain
 from workers.intake.relink import relink_stored
@@ -25,8 +28,11 @@ RELINK_FOR_SECONDS = 4.0
 SETTLE_FOR_SECONDS = 4.0
 # Held by the one tick that forwards, and by the one that waits for its end, so that somebody always listens.
 FORWARDING, NEXT = Lock(), Lock()
-# Those that no tick has in hand, the one that has waited longest first: what they have in flight is recorded soon.
+# Those that no tick has in hand, the one that has waited longest first: what stations have in flight is recorded soon.
+DATABASES: SimpleQueue[Kept] = SimpleQueue()
 STATIONS: SimpleQueue[Station] = SimpleQueue()
+
+Spare = TypeVar("Spare")
 
 
 @cache
@@ -35,12 +41,26 @@ def workshop() -> Workshop:
     return load_workshop()
 
 
+@contextmanager
+def in_hand(spares: SimpleQueue[Spare], make: Callable[[], Spare]) -> Iterator[Spare]:
+    """Lend one that no other tick of this process has, made if there is none."""
+    try:
+        spare = spares.get_nowait()
+    except Empty:
+        spare = make()
+    try:
+        yield spare
+    finally:
+        spares.put(spare)
+
+
 @app.task(name="workers.drain", bind=True)
 def drain_tick(self: Any) -> None:  # noqa: ANN401 - a bound celery task
     """Carry entries from the journal to the database for a few seconds."""
     # The same name for whoever takes this process's place, so that it finds at once what was left behind.
     consumer = f"{self.request.hostname}/{getattr(current_process(), 'index', 0)}"
-    drain(workshop(), consumer, workshop().configuration.drain.seconds)
+    with in_hand(DATABASES, lambda: Kept(workshop().database_url, "drain")) as kept:
+        drain(workshop(), consumer, workshop().configuration.drain.seconds, kept)
 
 
 @cache
@@ -75,14 +95,8 @@ def enrich_tick() -> None:
     """Ask the remote enrichers for a few seconds; without any there is nothing to do."""
     if not workshop().configuration.enrichment.remote_names:
         return
-    try:
-        station = STATIONS.get_nowait()
-    except Empty:
-        station = Station(workshop(), remotes())
-    try:
+    with in_hand(STATIONS, lambda: Station(workshop(), remotes())) as station:
         station.run(ENRICH_SECONDS)
-    finally:
-        STATIONS.put(station)
 
 
 @app.task(name="workers.notify")

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from threading import Thread
 
 import psycopg
 import pytest
@@ -10,7 +11,7 @@ from tests.gunicorn import wait_for
 from tests.integration.conftest import Query
 from tests.integration.downstream import Receiver, announce, subscribe
 from tests.integration.workers import run_worker
-from workers.delivery import line
+from workers.database import kept
 from workers.delivery.forward import Forwarder
 from workers.settings import Workshop
 
@@ -37,25 +38,44 @@ def test_connection_is_opened_anew_now_and_then(quick: Workshop, query: Query, m
     forwarder = Forwarder(quick)
     forwarder.run(0.05)
     before = forwarder.line.open()
-    monkeypatch.setattr(line, "KEPT", 0.0)
+    monkeypatch.setattr(kept, "KEPT", 0.0)
     forwarder.run(0.05)
     assert before.closed
     assert not forwarder.line.open().closed
     forwarder.finish()
 
 
-def test_broken_connection_is_not_used_again(quick: Workshop, receiver: Receiver, query: Query) -> None:
-    """The run that finds its connection broken fails, and the next one delivers on another."""
+def test_restart_between_runs_fails_none(quick: Workshop, receiver: Receiver, query: Query) -> None:
+    """A connection that the server has ended meanwhile is not used again: the next run delivers over another."""
     subscribe(quick, receiver.url)
     forwarder = Forwarder(quick)
     forwarder.run(0.05)
     announce(quick, "alert.created")
     (backend,) = query(BACKENDS)
     query("SELECT pg_terminate_backend(%s)", backend["pid"])
-    with pytest.raises(psycopg.OperationalError):
-        forwarder.run(0.05)
+    wait_for(lambda: not query(BACKENDS))
     assert forwarder.run(0.5) == {"done": 1}
     forwarder.finish()
+
+
+def test_connection_broken_in_a_run_is_not_used_again(quick: Workshop, receiver: Receiver, query: Query) -> None:
+    """The run whose connection breaks fails, and the next one delivers over another."""
+    subscribe(quick, receiver.url)
+    forwarder = Forwarder(quick)
+    ending = Thread(target=end_connection, args=(query,))
+    ending.start()
+    with pytest.raises(psycopg.OperationalError):
+        forwarder.run(20.0)
+    ending.join()
+    announce(quick, "alert.created")
+    assert forwarder.run(0.5) == {"done": 1}
+    forwarder.finish()
+
+
+def end_connection(query: Query) -> None:
+    """End the forwarder's connection as soon as there is one."""
+    (backend,) = wait_for(lambda: query(BACKENDS))
+    query("SELECT pg_terminate_backend(%s)", backend["pid"])
 
 
 def test_worker_has_one_forwarder(environment: dict[str, str], tmp_path: Path, query: Query) -> None:

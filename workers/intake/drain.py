@@ -7,6 +7,7 @@ import psycopg
 import structlog
 
 from workers.database.connections import Database, connect_database, connect_stream
+from workers.database.kept import Kept
 from workers.deadline import Deadline
 from workers.enrichers.rules import load_rules
 from workers.intake import stopwatch
@@ -16,6 +17,7 @@ from workers.intake.culprits import carry_batch
 from workers.intake.incarnation import EntryIdRecurred, JournalReplaced, Life, note_added, open_journal
 from workers.intake.losses import enter_anew
 from workers.intake.pipeline import Drained, Way
+from workers.intake.probe import try_tables
 from workers.intake.supply import Supply
 from workers.settings import Workshop
 from workers.upkeep.sessions import end_abandoned
@@ -25,15 +27,17 @@ log = structlog.get_logger()
 NOTE_EVERY = 1.0
 
 
-def drain(workshop: Workshop, consumer_name: str, seconds: float) -> Drained:
+def drain(workshop: Workshop, consumer_name: str, seconds: float, kept: Kept | None = None) -> Drained:
     """Carry entries from the journal to the database for about `seconds`. Raises when a server fails; none is lost.
 
     An entry that PostgreSQL fails over stays in the journal and holds up no other. Raises when there was none it took.
+    `kept` has the connection to the database; without it one is opened for this drain alone.
     """
     drained = Drained()
     rules = load_rules(workshop.configuration)
     # The database first: an entry must not be taken before there is somewhere to put it.
-    with connect_database(workshop.database_url, "drain") as database, connect_stream(workshop.journal_url) as client:
+    lent = kept.lend() if kept else connect_database(workshop.database_url, "drain")
+    with lent as database, connect_stream(workshop.journal_url) as client:
         end_abandoned(database)
         warn_of_forgetful(database)
         deadline = Deadline(seconds)  # from now on: connecting may take long, and then nothing would be done
@@ -42,7 +46,11 @@ def drain(workshop: Workshop, consumer_name: str, seconds: float) -> Drained:
             try:
                 life = open_journal(client, database, stream)
                 consumer = Consumer(client, stream, life.incarnation, consumer_name, workshop.configuration.drain)
-                drain_journal(Way(workshop, rules, consumer, database, drained), life, deadline)
+                way = Way(workshop, rules, consumer, database, drained)
+                if kept and kept.is_new:
+                    # So the server learns the tables for this connection: else the first alert would wait for that.
+                    try_tables(way)
+                drain_journal(way, life, deadline)
             except JournalReplaced as error:
                 log.warning("journal_replaced", why=str(error))
     if drained.left and not drained.entries:
