@@ -22,22 +22,12 @@ def become(parent: int, death_signal: int, account: str, nice: int, command: lis
         os.setgid(gid)
         os.setuid(uid)
     if nice:
-        stand_back(nice)
+        os.nice(nice)
     if libc is not None:
         libc.prctl(PR_SET_PDEATHSIG, death_signal)  # after dropping the ids, which clears it
         if os.getppid() != parent:
             sys.exit("the starter is gone")
     os.execv(command[0], command)  # noqa: S606 - replacing this program is what it is for
-
-
-def stand_back(nice: int) -> None:
-    """Let others have the processors first. Where Linux groups processes by session, it weighs these groups alone."""
-    os.nice(nice)
-    try:
-        with open("/proc/self/autogroup", "w") as autogroup:  # noqa: PTH123 - pathlib would be half of the start
-            autogroup.write(str(nice))
-    except OSError:
-        return  # there are no groups
 
 
 if __name__ == "__main__":

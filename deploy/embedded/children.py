@@ -63,8 +63,9 @@ def start_child(
     nice: int = 0,
     keep: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
-    """Start `command` in a session of its own; `death_signal` reaches it when the calling thread ends, however it ends.
+    """Start `command` in a process group of its own; `death_signal` reaches it however the calling thread ends.
 
+    It stays in the caller's session: Linux may weigh sessions against each other, and then `nice` counts within one.
     Call it from a thread that lives as long as the child should, the main thread above all. Output is appended to
     `log`; `keep` are file descriptors the child inherits, such as a lock that is to be held for as long as it lives.
     """
@@ -79,7 +80,7 @@ def start_child(
             stderr=subprocess.STDOUT,
             env=dict(environment),
             cwd=folder,
-            start_new_session=True,
+            process_group=0,
             pass_fds=keep,
         )
 

@@ -19,9 +19,10 @@ HOME = Path(deploy.__file__).resolve().parents[1]
 GUNICORN = (sys.executable, "-m", "gunicorn")
 CELERY = (sys.executable, "-m", "celery", "-A", "workers.app")
 QUIETLY = ("--without-gossip", "--without-mingle")
-# A sender waits for the door, a consumer for what is stored; a delivery is not late for a second.
-BEHIND_DOOR = 3
-BEHIND_ALL = 6
+# A sender waits for the door, a consumer for what is stored; a delivery is not late for a second. Each step is ten times
+# the weight or so: less, and the door waits for whoever has the processor already.
+BEHIND_DOOR = 10
+BEHIND_ALL = 19
 
 
 @dataclass(frozen=True, slots=True)
