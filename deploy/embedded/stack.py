@@ -19,8 +19,8 @@ HOME = Path(deploy.__file__).resolve().parents[1]
 GUNICORN = (sys.executable, "-m", "gunicorn")
 CELERY = (sys.executable, "-m", "celery", "-A", "workers.app")
 QUIETLY = ("--without-gossip", "--without-mingle")
-# A sender waits for the door, a consumer for what is stored; a delivery is not late for a second. Each step is ten times
-# the weight or so: less, and the door waits for whoever has the processor already.
+# A sender waits for the door, a consumer for what is stored; a delivery is not late for a second. Each step is seven to
+# nine times the weight: with less the door waits for whoever has a processor already.
 BEHIND_DOOR = 10
 BEHIND_ALL = 19
 

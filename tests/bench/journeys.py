@@ -16,6 +16,7 @@ from tests.e2e.bodies import fresh_id
 from tests.e2e.window import received, wait_for
 
 LOOK_SECONDS = 0.002
+REST_SECONDS = 3.0  # before the bare XADDs, which deliveries that are late would make slower
 DELIVERED_UP_TO = 100  # alerts a second: the receiver that comes with the stack keeps all it gets
 
 
@@ -45,6 +46,7 @@ def follow(environment: Mapping[str, str], rate: int, seconds: int) -> Journeys:
     if rate <= DELIVERED_UP_TO:
         deliveries = note_deliveries(environment, set(sent))
         journeys.delivered = [deliveries[alert_id] - due for alert_id, (due, _) in sent.items()]
+    time.sleep(REST_SECONDS)
     append_bare(environment, rate, seconds, journeys)
     return journeys
 
