@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
+from psycopg import sql
 from uuid_utils.compat import uuid7
 
 from console.access.caller import Caller, Role
@@ -94,10 +95,10 @@ SELECT_TOKENS = """
                AS state
     FROM tokens WHERE revoked_at IS NULL OR %(revoked)s ORDER BY name, id
 """
-STALE = "(last_used_at IS NULL OR last_used_at < now() - make_interval(secs => %(seconds)s))"
-SELECT_LIVE = f"""
-    SELECT name, role, expires_at, digest, {STALE} AS stale
+STALE = sql.SQL("(last_used_at IS NULL OR last_used_at < now() - make_interval(secs => %(seconds)s))")
+SELECT_LIVE = sql.SQL("""
+    SELECT name, role, expires_at, digest, {stale} AS stale
     FROM tokens
     WHERE digest = %(digest)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
-"""  # noqa: S608 - of constants
-UPDATE_USED = f"UPDATE tokens SET last_used_at = now() WHERE digest = %(digest)s AND {STALE}"  # noqa: S608 - of constants
+""").format(stale=STALE)
+UPDATE_USED = sql.SQL("UPDATE tokens SET last_used_at = now() WHERE digest = %(digest)s AND ") + STALE

@@ -97,7 +97,7 @@ def select_alerts(wanted: Wanted, order: Order) -> tuple[sql.Composed, dict[str,
             "first": sql.SQL(OLDEST if order == "oldest" else NEWEST),
             "order": ORDERS[order],
         }
-        return sql.SQL(TRIPLES) + WALK.format(**parts), asked
+        return TRIPLES + WALK.format(**parts), asked
     if "merchant_id" in asked and "provider_alert_id" not in asked:
         conditions = join_clauses(asked.keys() - {"merchant_id"}, OF_MERCHANT)
         return SELECT.format(conditions=conditions, order=MERCHANT_ORDERS[order]), asked

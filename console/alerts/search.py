@@ -93,7 +93,7 @@ def walk_triples(search: Search, order: Order) -> sql.Composed:
     """Return the statement that merges the first alerts of every triple that matches."""
     on_triple = sql.SQL(" AND ").join([FILTERS[name] for name in list_filters(search)] or [sql.SQL("true")])
     on_alert, first = (BETWEEN, NEWEST) if order == "newest" else (SOONEST, "respond_by, position")
-    return sql.SQL(TRIPLES) + WALK.format(
+    return TRIPLES + WALK.format(
         on_triple=on_triple, on_alert=sql.SQL(on_alert), first=sql.SQL(first), order=ORDERS[order]
     )
 

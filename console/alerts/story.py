@@ -6,6 +6,8 @@ each list the first and the latest are read, and how many there are between them
 
 from typing import Any
 
+from psycopg import sql
+
 from console.connections import Database
 from console.outbox import HELD
 from console.paging import parse_uuid
@@ -56,16 +58,16 @@ def add_attempts(database: Database, deliveries: list[dict[str, Any]]) -> None:
 
 
 PLACE = ("place", "whole")
-ENDS = f"(place <= {FIRST} OR place > whole - {LATEST})"
-SELECT_REVISIONS = f"""
+ENDS = sql.SQL("(place <= {first} OR place > whole - {latest})").format(first=FIRST, latest=LATEST)
+SELECT_REVISIONS = sql.SQL("""
     WITH own AS (
         SELECT r.*, row_number() OVER (ORDER BY revision, changed_at) AS place, count(*) OVER () AS whole
         FROM revisions r WHERE alert_id = %(id)s
     )
     SELECT revision, changed_at, source, replace(request_id::text, '-', '') AS request_id, changes, place, whole
-    FROM own WHERE {ENDS} ORDER BY place
-"""  # noqa: S608 - of constants
-SELECT_RECEIPTS = f"""
+    FROM own WHERE {ends} ORDER BY place
+""").format(ends=ENDS)
+SELECT_RECEIPTS = sql.SQL("""
     WITH own AS (
         SELECT e.*, row_number() OVER (ORDER BY entered_at, sequence, item) AS place, count(*) OVER () AS whole
         FROM endings e WHERE alert_id = %(id)s
@@ -73,22 +75,22 @@ SELECT_RECEIPTS = f"""
     SELECT (extract(epoch FROM o.entered_at) * 1000)::bigint || '-' || o.sequence AS entry_id, o.incarnation, o.item,
            o.ending, r.source, replace(r.request_id::text, '-', '') AS request_id, r.received_at, r.settled_at,
            o.place, o.whole
-    FROM own o JOIN receipts r USING (entered_at, sequence, incarnation) WHERE {ENDS} ORDER BY o.place
-"""  # noqa: S608 - of constants
-SELECT_DELIVERIES = f"""
+    FROM own o JOIN receipts r USING (entered_at, sequence, incarnation) WHERE {ends} ORDER BY o.place
+""").format(ends=ENDS)
+SELECT_DELIVERIES = sql.SQL("""
     WITH own AS (
         SELECT x.*, row_number() OVER (ORDER BY position) AS place, count(*) OVER () AS whole
         FROM outbox x WHERE alert_id = %(id)s
     )
     SELECT o.id, s.name AS subscription, o.subscription_id, v.type AS event, v.revision, o.state, o.attempts, o.due_at,
-           o.created_at, o.ended_at, {HELD} AS held, o.place, o.whole
+           o.created_at, o.ended_at, {held} AS held, o.place, o.whole
     FROM own o JOIN events v ON v.id = o.event_id JOIN subscriptions s ON s.id = o.subscription_id
-    WHERE {ENDS} ORDER BY o.place
-"""  # noqa: S608 - of constants
-SELECT_ATTEMPTS = f"""
+    WHERE {ends} ORDER BY o.place
+""").format(held=sql.SQL(HELD), ends=ENDS)
+SELECT_ATTEMPTS = sql.SQL("""
     SELECT a.outbox_id, a.number, a.attempted_at, a.status, a.milliseconds, a.error, a.next_at
     FROM unnest(%s::uuid[]) AS one (id) CROSS JOIN LATERAL (
-        SELECT * FROM attempts WHERE outbox_id = one.id ORDER BY number DESC, attempted_at DESC LIMIT {LATEST_ATTEMPTS}
+        SELECT * FROM attempts WHERE outbox_id = one.id ORDER BY number DESC, attempted_at DESC LIMIT {most}
     ) a
     ORDER BY a.number, a.attempted_at
-"""  # noqa: S608 - of constants
+""").format(most=LATEST_ATTEMPTS)

@@ -18,10 +18,10 @@ class Amount(click.ParamType[str]):
 
     name = "decimal"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401 - click's signature
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the text of the number."""
         try:
-            return format(Decimal(value), "f")
+            return format(Decimal(str(value)), "f")
         except (ArithmeticError, ValueError):
             self.fail(f"{value!r} is no decimal number", param, ctx)
 
