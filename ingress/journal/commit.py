@@ -22,7 +22,7 @@ from schemas.journal.envelope import Fields
 # What one append may hold at most. A single entry may be larger than BATCH_BYTES; then it goes alone.
 BATCH_ENTRIES = 128
 BATCH_BYTES = 4 * 1024 * 1024
-GATHER_SECONDS = 0.005  # at most
+GATHER_SECONDS = 0.015  # at most: with a handshake of a millisecond for each push some five come together
 
 
 class Ticket:

@@ -86,6 +86,28 @@ def test_under_load_those_that_are_here_share_an_append(commits: GroupCommit, jo
     assert journal.batches == [[b"a"], [b"b", b"c"], [b"d", b"e", b"f"], [b"g"], [b"h"], [b"i"]]
 
 
+def test_gathering_ends_also_when_there_is_always_something_to_do(
+    commits: GroupCommit, journal: ScriptedJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a process that is never idle an append takes along what comes for a while, and then waits no longer."""
+    monkeypatch.setattr(commit, "GATHER_SECONDS", 0.3)
+    pushes = push(commits, "a", "b", "c")
+    journal.go.set()
+    results(pushes)
+    busy = gevent.spawn(be_busy)
+    (leader,) = push(commits, "d")
+    gevent.sleep(0.02)
+    assert results([leader, *push(commits, "e")]) == ["d", "e"]
+    assert journal.batches[2:] == [[b"d", b"e"]]
+    busy.kill()
+
+
+def be_busy() -> None:
+    """Have something to do at every turn of the loop."""
+    while True:
+        gevent.sleep(1e-9)
+
+
 def test_who_is_killed_while_others_come_leads_no_more(commits: GroupCommit, journal: ScriptedJournal) -> None:
     """A push that ends before its append has begun is not appended; the next one leads."""
     pushes = push(commits, "a", "b", "c")
