@@ -1,5 +1,7 @@
 """Rows for several tables come out as they went in, whether they went by one statement or by COPY."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -38,3 +40,18 @@ def test_rows_may_refer_to_those_of_an_earlier_table(workshop: Workshop, rows: i
         database.execute("CREATE TEMPORARY TABLE others (id bigint REFERENCES own)")
         load_rows(database, Load("own", ("id",), ids), Load("others", ("id",), ids))
         assert database.execute("SELECT id FROM others").rowcount == rows
+
+
+@pytest.mark.parametrize("rows", [1, FEW, FEW + 1])
+def test_text_is_what_its_column_takes_it_for(workshop: Workshop, rows: int) -> None:
+    """Documents, lists, bytes and moments are what they are by either way, also a text that looks like a document."""
+    given = ('{"a": [1.50, "\\\\n"]}', '{"a": 1}', "{x,y}", "\\x00ff", "2026-11-30T00:00:00Z", "t")
+    load = Load("kinds", ("doc", "said", "list", "raw", "at", "yes"), [given, (None,) * 6] * rows, frozenset({"doc"}))
+    with connect_database(workshop.database_url, "test") as database:
+        database.execute(
+            "CREATE TEMPORARY TABLE kinds (doc jsonb, said text, list text[], raw bytea, at timestamptz, yes boolean)"
+        )
+        load_rows(database, load)
+        found = [tuple(row.values()) for row in database.execute("SELECT * FROM kinds").fetchall()]
+    moment = datetime(2026, 11, 30, tzinfo=UTC)
+    assert found == [({"a": [1.5, "\\n"]}, '{"a": 1}', ["x", "y"], b"\0\xff", moment, True), (None,) * 6] * rows

@@ -7,22 +7,29 @@ these are most of its way.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
+import orjson
 from psycopg import sql
 
 from workers.database.connections import Database
 from workers.database.copying import copy_rows
+from workers.database.rows import compose_insert, to_json
 
-FEW = 4  # rows of a table
+FEW = 16  # rows of a table
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Rows for a table. Each has a text for each of `columns`, in PostgreSQL's own form for its type."""
+    """Rows for a table. Each has a text for each of `columns`, in PostgreSQL's own form for its type.
+
+    `documents` are the columns of which it is a JSON document.
+    """
 
     table: str
     columns: tuple[str, ...]
     rows: Sequence[Sequence[str | None]]
+    documents: frozenset[str] = frozenset()
 
 
 def load_rows(database: Database, *loads: Load) -> None:
@@ -34,23 +41,22 @@ def load_rows(database: Database, *loads: Load) -> None:
         for load in filled:
             copy_rows(database, load.table, load.columns, load.rows)
         return
-    statement = insert_statement(tuple((load.table, load.columns, len(load.rows)) for load in filled))
-    database.execute(statement, [text for load in filled for row in load.rows for text in row])
+    statement = insert_statement(tuple((load.table, load.columns) for load in filled))
+    database.execute(statement, [to_json([name_texts(load, row) for row in load.rows]) for load in filled])
+
+
+def name_texts(load: Load, row: Sequence[str | None]) -> dict[str, Any]:
+    """Return a row by its columns, ready for JSON, in which a document is not a text."""
+    return {
+        name: orjson.Fragment(text) if name in load.documents and text is not None else text
+        for name, text in zip(load.columns, row, strict=True)
+    }
 
 
 @cache
-def insert_statement(shapes: tuple[tuple[str, tuple[str, ...], int], ...]) -> bytes:
-    """Return the statement that adds so many rows to each table. Its texts are taken for what the columns are."""
-    inserts = [
-        sql.SQL("INSERT INTO {table} ({names}) VALUES {rows}").format(
-            table=sql.Identifier(table),
-            names=sql.SQL(", ").join(map(sql.Identifier, columns)),
-            rows=sql.SQL(", ").join(
-                [sql.SQL("({})").format(sql.SQL(", ").join([sql.Placeholder()] * len(columns)))] * rows
-            ),
-        )
-        for table, columns, rows in shapes
-    ]
+def insert_statement(targets: tuple[tuple[str, tuple[str, ...]], ...]) -> bytes:
+    """Return the statement that adds an array of rows to each of these tables, with these columns."""
+    inserts = [compose_insert(table, columns) for table, columns in targets]
     named = [
         sql.SQL("{} AS ({})").format(sql.Identifier(f"insert_{place}"), insert)
         for place, insert in enumerate(inserts[:-1])

@@ -29,12 +29,15 @@ def insert_rows(
 
 @cache
 def insert_statement(table: str, columns: tuple[str, ...], tail: str) -> bytes:
-    """Return the statement that inserts an array of rows."""
-    names = sql.SQL(", ").join(map(sql.Identifier, columns))
-    statement = sql.SQL(
+    """Return the statement that inserts an array of rows, and ends with `tail`."""
+    return compose_insert(table, columns).as_bytes() + tail.encode()
+
+
+def compose_insert(table: str, columns: tuple[str, ...]) -> sql.Composed:
+    """Return what inserts an array of rows."""
+    return sql.SQL(
         "INSERT INTO {table} ({names}) SELECT {names} FROM json_populate_recordset(NULL::{table}, %s::json)"
-    )
-    return statement.format(table=sql.Identifier(table), names=names).as_bytes() + tail.encode()
+    ).format(table=sql.Identifier(table), names=sql.SQL(", ").join(map(sql.Identifier, columns)))
 
 
 def hexed(content: bytes) -> str:

@@ -67,6 +67,7 @@ def announce_events(database: Database, events: Sequence[Event]) -> None:
                 )
                 for event_id, event in told
             ],
+            frozenset({"alert"}),
         ),
         Load("outbox", ("id", "event_id", "subscription_id", "alert_id"), due),
     )

@@ -13,6 +13,7 @@ COPIED_ALERT = (
     "repaired", "card_network", "respond_by", "related", "enrichment", "problems", "seen", "standing", *COLUMNS,
     "details",
 )  # fmt: skip
+ALERT_DOCUMENTS = frozenset({"enrichment", "problems", "standing", "details"})  # of them, as JSON
 
 
 def alert_texts(alert: Alert) -> list[str | None]:

@@ -12,7 +12,7 @@ from workers.database.connections import Database
 from workers.database.loading import Load, load_rows
 from workers.database.rows import hexed, insert_rows, to_json
 from workers.intake.claims import ALERT_COLUMNS
-from workers.intake.columns import COPIED_ALERT, alert_texts, entry_row, entry_texts, origin_row
+from workers.intake.columns import ALERT_DOCUMENTS, COPIED_ALERT, alert_texts, entry_row, entry_texts, origin_row
 from workers.intake.link import adopt_links
 from workers.intake.outcomes import Decisions, Entry, Report
 
@@ -30,7 +30,7 @@ def save_batch(
         return
     load_rows(
         database,
-        Load("alerts", COPIED_ALERT, [alert_texts(alert) for alert in decisions.stored.values()]),
+        Load("alerts", COPIED_ALERT, [alert_texts(alert) for alert in decisions.stored.values()], ALERT_DOCUMENTS),
         Load(
             "endings",
             ("entered_at", "sequence", "incarnation", "item", "ending", "alert_id", "rejection_id"),
