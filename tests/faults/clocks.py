@@ -2,21 +2,17 @@
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tests.e2e.running import ROOT
 from tests.faults.journals import stopped
 from tests.faults.site import DRAIN, FORWARD, WAIT_SECONDS, Site, send_signal
+from tests.faults.workers import run_worker
 from tests.programs import require_program
-from tests.tether import tether
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,41 +37,13 @@ def work_by_another_clock(site: Site, worker: Worker, offset: int) -> None:
     log = site.stack.var.parent / f"{worker.name}{offset}.log"
     with stopped([site.supervisor]):  # else it would start the stack's own again
         send_signal(site.pids(worker.command), signal.SIGKILL)
-        with run_worker(site, worker, offset, log):
+        skewed = {"LD_PRELOAD": str(clock_library(site)), "CLOCK_OFFSET": str(offset)}
+        with run_worker(site, worker.command, worker.pool, log, **skewed):
             site.seconds_until(
                 lambda: len(times_of_work(log, worker)) >= worker.enough, WAIT_SECONDS, "the worker works"
             )
             error = times_of_work(log, worker)[-1] - time.time() - offset
     assert abs(error) < 60, f"its clock is not that far off: {error}"
-
-
-@contextlib.contextmanager
-def run_worker(site: Site, worker: Worker, offset: int, log: Path) -> Iterator[None]:
-    """Run a worker by the documented command, with its clock set wrong, for the time of the block."""
-    names = ("JOURNAL_URL", "BROKER_URL", "DATABASE_URL")
-    environment = os.environ | {name: site.run[name] for name in names}
-    environment |= {"ALERT_INTAKE_CONFIG": str(site.stack.var / "config.toml"), "PYTHONUNBUFFERED": "1"}
-    environment |= {"LD_PRELOAD": str(clock_library(site)), "CLOCK_OFFSET": str(offset)}
-    celery = [sys.executable, "-m", "celery", "-A", "workers.app", "worker", *worker.command.split()]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            tether([*celery, "-P", worker.pool, "-c", "2", "-n", f"skewed-{worker.name}@faults", "--without-gossip"]),
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd=ROOT,
-            start_new_session=True,
-        )
-    try:
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
 
 
 def clock_library(site: Site) -> Path:

@@ -54,6 +54,13 @@ def hold_marks(site: Site) -> Iterator[Hold]:
 
 
 @contextlib.contextmanager
+def hold_answers(site: Site) -> Iterator[Hold]:
+    """Hold everybody who writes what came of an enricher before the commit."""
+    with held(site, "CREATE TRIGGER fault_hold AFTER DELETE ON enrichments", "enrichments") as hold:
+        yield hold
+
+
+@contextlib.contextmanager
 def held(site: Site, trigger: str, table: str, condition: str = "") -> Iterator[Hold]:
     """Make the trigger, hold what comes to it, let go and remove it in the end."""
     with site.database() as database:

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.e2e.running import Account, Stack
+from tests.faults.beside import make_databases
 from tests.faults.proxy import Proxy
 from tests.faults.site import TASK_SECONDS, Site
 from tests.faults.trial import Fault
@@ -18,7 +19,6 @@ from tests.faults.trial import Fault
 CUT_SECONDS = 3.0
 DELAYED_SECONDS = 5.0
 DELAY = 0.2  # seconds, each way
-DATABASE = "behind_proxies"
 PATIENCE = 15.0  # seconds that a sender waits before it takes a connection for dead
 
 
@@ -36,24 +36,16 @@ class Lines:
 @contextlib.contextmanager
 def run_behind_proxies(site: Site, folder: Path) -> Iterator[tuple[Site, Lines]]:
     """Run a second stack on databases of its own in the servers of the first, each behind a proxy."""
-    run = site.run
-    with site.database() as database:
-        database.execute(f"CREATE DATABASE {DATABASE}".encode())
+    own = make_databases(site, "behind_proxies", 1)
     with contextlib.ExitStack() as opened:
-        journal, broker, postgres = (
-            opened.enter_context(proxy_for(url)) for url in (run["JOURNAL_URL"], site.broker.url, run["DATABASE_URL"])
-        )
-        environment = {
-            "JOURNAL_URL": through(run["JOURNAL_URL"], journal, "/1"),
-            "BROKER_URL": through(site.broker.url, broker, "/1"),
-            "DATABASE_URL": through(run["DATABASE_URL"], postgres, f"/{DATABASE}"),
-        }
+        proxies = {name: opened.enter_context(proxy_for(url)) for name, url in own.items()}
+        environment = {name: through(url, proxies[name]) for name, url in own.items()}
         stack = Stack(folder / "behind", folder / "behind.output", Account(environment=environment))
         behind = Site(opened.enter_context(stack.running()), site.broker)
         door, receiver = (opened.enter_context(proxy_for(behind.run[name])) for name in ("PUSH_URL", "RECEIVER_URL"))
         behind.run["PUSH_URL"] = through(behind.run["PUSH_URL"], door)
         behind.query("UPDATE subscriptions SET url = %s RETURNING id", through(behind.run["RECEIVER_URL"], receiver))
-        yield behind, Lines(journal, broker, postgres, door, receiver)
+        yield behind, Lines(proxies["JOURNAL_URL"], proxies["BROKER_URL"], proxies["DATABASE_URL"], door, receiver)
 
 
 def proxy_for(url: str) -> Proxy:
@@ -61,11 +53,11 @@ def proxy_for(url: str) -> Proxy:
     return Proxy(int(urlsplit(url).port or 0))
 
 
-def through(url: str, proxy: Proxy, path: str | None = None) -> str:
-    """Return an address with the proxy's port, and another path if wanted."""
+def through(url: str, proxy: Proxy) -> str:
+    """Return an address with the proxy's port."""
     parts = urlsplit(url)
     place = parts.netloc.rpartition(":")[0]
-    return parts._replace(netloc=f"{place}:{proxy.port}", path=parts.path if path is None else path).geturl()
+    return parts._replace(netloc=f"{place}:{proxy.port}").geturl()
 
 
 def cut(proxy: Proxy) -> None:
