@@ -2,8 +2,8 @@
 
 A push that comes alone is appended at once and pays no waiting time. Those that come while an append is under way wait
 for its end; then the first of them appends for all. So there is one append at a time in a worker process, and it grows
-with the load. While there is load an append first lets those come whose bytes are here already: a proof of fsync costs
-the processor more than a push does.
+with the load. While there is load an append first lets all others come until the process has nothing else to do, which
+mostly it has at once: a proof of fsync costs the processor more than a push does.
 
 Nothing is repeated: what became of an append that was broken off nobody knows, so all its pushes are refused, and their
 senders repeat them.

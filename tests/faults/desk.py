@@ -39,12 +39,14 @@ class Desk:
 
     site: Site
     orders: Orders
-    log: Path
+    folder: Path
     worker: subprocess.Popen[bytes] | None = None
+    lives: int = 0
 
     def start(self) -> None:
         """Start the worker."""
-        self.worker = start_worker(self.site, ENRICH, "threads", self.log)
+        self.lives += 1
+        self.worker = start_worker(self.site, ENRICH, "threads", self.folder / f"enrich{self.lives}.log")
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> None:
         """End the worker, if one runs."""
@@ -65,19 +67,22 @@ class Desk:
         """Return for how many alerts it is still open what came of the look-up."""
         return int(self.site.query(COUNT_UNSETTLED)[0][0])
 
-    def count_alerts(self) -> tuple[int, int]:
-        """Return how many alerts have an answer, and how many have neither one nor the mark that they go without."""
-        ((answered, forgotten),) = self.site.query(COUNT_ALERTS)
-        return answered, forgotten
+    def count_forgotten(self) -> int:
+        """Return how many alerts have neither an answer of the look-up nor the mark that they go without."""
+        return int(self.site.query(COUNT_FORGOTTEN)[0][0])
+
+    def is_told_with_answer(self, alert_id: str) -> bool:
+        """Tell whether an alert was delivered with the answer of the look-up."""
+        return bool(self.site.query(TOLD_WITH_ANSWER, alert_id))
 
 
 @contextlib.contextmanager
 def run_desk(site: Site, folder: Path) -> Iterator[Desk]:
     """Run it as a second stack on databases of its own in the servers of the first."""
-    account = Account(environment=make_databases(site, "with_lookups", 2))
+    account = Account(environment=make_databases(site, "with_lookups", 3))
     stack = Stack(folder / "lookups", folder / "lookups.output", account)
     with run_orders() as orders, stack.running():
-        desk = Desk(Site(stack, site.broker), orders, folder / "enrich.log")
+        desk = Desk(Site(stack, site.broker), orders, folder)
         with (stack.var / "config.toml").open("a", encoding="utf-8") as configuration:
             configuration.write(TABLES.format(url=orders.url))
         restart_part(desk.site, DRAIN)  # it reads its configuration once
@@ -91,8 +96,11 @@ def run_desk(site: Site, folder: Path) -> Iterator[Desk]:
 COUNT_UNSETTLED = """
     SELECT (SELECT count(*) FROM enrichments) + (SELECT count(*) FROM alerts WHERE enrichment ? 'pending')
 """
-COUNT_ALERTS = """
-    SELECT count(*) FILTER (WHERE enrichment ? 'orders'),
-           count(*) FILTER (WHERE NOT enrichment ? 'orders' AND NOT coalesce(enrichment->'failed' ? 'orders', false))
-    FROM alerts
+COUNT_FORGOTTEN = """
+    SELECT count(*) FROM alerts
+    WHERE NOT enrichment ? 'orders' AND NOT coalesce(enrichment->'failed' ? 'orders', false)
+"""
+TOLD_WITH_ANSWER = """
+    SELECT FROM alerts a JOIN outbox o ON o.alert_id = a.id JOIN events e ON e.id = o.event_id
+    WHERE a.provider_alert_id = %s AND o.state = 'delivered' AND e.alert->'enrichment' ? 'orders'
 """

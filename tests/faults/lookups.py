@@ -42,24 +42,34 @@ def restart(desk: Desk) -> None:
 def do_without(desk: Desk) -> None:
     """Kill the worker, and start none until an alert that was pushed meanwhile has been delivered without it."""
     desk.end(signal.SIGKILL)
-    alert_id = fresh_id()
-    with contextlib.closing(Sender(desk.site.run)) as sender:
-        assert sender.push(dispute(alert_id)).acknowledged
-    desk.site.seconds_until(lambda: is_delivered(desk.site, alert_id), WAIT_SECONDS, "nobody is waited for")
-    desk.start()
+    try:
+        alert_id = push_alert(desk)
+        desk.site.seconds_until(lambda: is_delivered(desk.site, alert_id), WAIT_SECONDS, "nobody is waited for")
+    finally:
+        desk.start()
 
 
 def refuse(desk: Desk) -> None:
     """Let the service fail for a while."""
     desk.orders.statuses = [503]
-    time.sleep(BAD_SECONDS)
-    desk.orders.statuses = [200]
+    try:
+        time.sleep(BAD_SECONDS)
+    finally:
+        desk.orders.statuses = [200]
 
 
 def hang(desk: Desk) -> None:
     """Let it hang for a while."""
     with desk.silence():
         time.sleep(BAD_SECONDS)
+
+
+def push_alert(desk: Desk) -> str:
+    """Push a new alert until it is acknowledged, and return its id."""
+    body = dispute(alert_id := fresh_id())
+    with contextlib.closing(Sender(desk.site.run)) as sender:
+        desk.site.seconds_until(lambda: sender.push(body).acknowledged, WAIT_SECONDS, "a push is acknowledged")
+    return alert_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,8 @@ from workers.upkeep.retention import enforce_retention, maintain, month_of
 STREAM = "alert-intake:journal"
 SILENT = 2.0  # seconds
 PARENTS = ("receipts", "endings", "raw_bodies", "revisions", "attempts")
-SHORT = Retention(raw_bodies=60, receipts=60, revisions=60, attempts=60)
+DAYS = 62  # on whichever day of a month: so long ago it was the month before the last one, or an earlier one
+SHORT = Retention(raw_bodies=DAYS, receipts=DAYS, revisions=DAYS, attempts=DAYS)
 NOW = datetime.now(UTC)
 THIS_MONTH = NOW.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 

@@ -95,11 +95,13 @@ def test_gathering_ends_also_when_there_is_always_something_to_do(
     journal.go.set()
     results(pushes)
     busy = gevent.spawn(be_busy)
-    (leader,) = push(commits, "d")
-    gevent.sleep(0.02)
-    assert results([leader, *push(commits, "e")]) == ["d", "e"]
+    try:
+        (leader,) = push(commits, "d")
+        gevent.sleep(0.02)
+        assert results([leader, *push(commits, "e")]) == ["d", "e"]
+    finally:
+        busy.kill()
     assert journal.batches[2:] == [[b"d", b"e"]]
-    busy.kill()
 
 
 def be_busy() -> None:

@@ -23,7 +23,7 @@ FEW = 16  # rows of a table
 class Load:
     """Rows for a table. Each has a text for each of `columns`, in PostgreSQL's own form for its type.
 
-    `documents` are the columns of which it is a JSON document.
+    `documents` are the columns of which it is a JSON document, and never the document ``null``.
     """
 
     table: str
@@ -34,15 +34,22 @@ class Load:
 
 def load_rows(database: Database, *loads: Load) -> None:
     """Add rows to their tables, of which a later one may refer to an earlier one."""
-    filled = [load for load in loads if load.rows]
-    if not filled:
-        return
-    if any(len(load.rows) > FEW for load in filled):
-        for load in filled:
+    few: list[Load] = []
+    for load in loads:
+        if len(load.rows) > FEW:
+            insert_few(database, few)
+            few = []
             copy_rows(database, load.table, load.columns, load.rows)
-        return
-    statement = insert_statement(tuple((load.table, load.columns) for load in filled))
-    database.execute(statement, [to_json([name_texts(load, row) for row in load.rows]) for load in filled])
+        elif load.rows:
+            few.append(load)
+    insert_few(database, few)
+
+
+def insert_few(database: Database, loads: Sequence[Load]) -> None:
+    """Add rows to their tables by one statement."""
+    if loads:
+        statement = compose_inserts(tuple((load.table, load.columns) for load in loads))
+        database.execute(statement, [to_json([name_texts(load, row) for row in load.rows]) for load in loads])
 
 
 def name_texts(load: Load, row: Sequence[str | None]) -> dict[str, Any]:
@@ -54,7 +61,7 @@ def name_texts(load: Load, row: Sequence[str | None]) -> dict[str, Any]:
 
 
 @cache
-def insert_statement(targets: tuple[tuple[str, tuple[str, ...]], ...]) -> bytes:
+def compose_inserts(targets: tuple[tuple[str, tuple[str, ...]], ...]) -> bytes:
     """Return the statement that adds an array of rows to each of these tables, with these columns."""
     inserts = [compose_insert(table, columns) for table, columns in targets]
     named = [

@@ -17,6 +17,7 @@ from workers.database.loading import Load, load_rows
 from workers.intake.outcomes import Event
 
 CHANNEL = "alert_intake_due"
+EVENT_DOCUMENTS = frozenset({"alert"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def announce_events(database: Database, events: Sequence[Event]) -> None:
                 )
                 for event_id, event in told
             ],
-            frozenset({"alert"}),
+            EVENT_DOCUMENTS,
         ),
         Load("outbox", ("id", "event_id", "subscription_id", "alert_id"), due),
     )

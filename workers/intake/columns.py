@@ -17,7 +17,7 @@ ALERT_DOCUMENTS = frozenset({"enrichment", "problems", "standing", "details"})  
 
 
 def alert_texts(alert: Alert) -> list[str | None]:
-    """Return the columns `COPIED_ALERT` of an alert, as `copy_rows` takes them."""
+    """Return the columns `COPIED_ALERT` of an alert, as a `Load` has them."""
     facts = alert.facts
     return [
         alert.id,
